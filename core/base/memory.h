@@ -1,0 +1,27 @@
+/* The one file that allocates. Every function can answer NULL; tests make it do so (see mem_fail_after). Any thread. */
+#ifndef BASE_MEMORY_H
+#define BASE_MEMORY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* `size` bytes, not cleared; NULL when memory is out. A size of 0 gives a valid pointer. */
+void *mem_alloc(size_t size) __attribute__((warn_unused_result, malloc));
+
+/* `count` times `size` cleared bytes; NULL when memory is out or the product overflows. */
+void *mem_alloc_zero(size_t count, size_t size) __attribute__((warn_unused_result, malloc));
+
+/* As realloc; on NULL the old block is untouched. */
+void *mem_realloc(void *block, size_t size) __attribute__((warn_unused_result));
+
+/* A zero-terminated copy of `length` bytes. */
+char *mem_copy_text(const char *text, size_t length) __attribute__((warn_unused_result, malloc));
+
+/* NULL is allowed. */
+void mem_free(void *block);
+
+/* For tests: the `count`-th allocation from now on fails, and only it (1 is the next one; 0 turns it off). Returns whether
+ * the failure of the last setting has happened. Process-wide. */
+int mem_fail_after(uint64_t count);
+
+#endif

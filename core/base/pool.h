@@ -1,0 +1,29 @@
+/* Objects of one size from slabs, with a free list: no call of the general allocator in steady state. One thread.
+ * A slab whose objects are all free again is given back, but for one. */
+#ifndef BASE_POOL_H
+#define BASE_POOL_H
+
+#include <stddef.h>
+
+struct pool_slab;
+
+struct pool {
+    struct pool_slab *slabs; /* those with a free object first */
+    size_t object_size;
+    size_t objects_per_slab;
+    size_t in_use;
+    size_t slab_count;
+    size_t empty_slabs;
+};
+
+/* `object_size` is rounded up to a multiple of 16. Slabs are about 64 KiB (more for large objects). */
+void pool_init(struct pool *pool, size_t object_size);
+
+/* All objects must have been freed. */
+void pool_deinit(struct pool *pool);
+
+/* Not cleared; NULL when memory is out. */
+void *pool_alloc(struct pool *pool) __attribute__((warn_unused_result));
+void pool_free(struct pool *pool, void *object);
+
+#endif
