@@ -1,0 +1,65 @@
+/* Loads shared objects by private copy, and lets them go. The only file that calls dlopen.
+ *
+ * The file that the configuration names is read once; what is mapped is a copy under a name that this process uses once.
+ * So the file on disk may be overwritten, moved or deleted at any time, and a second load never returns the first code.
+ * The copy stays on disk while it is mapped, for debuggers and profilers. Controller's thread only. */
+#ifndef PLUGIN_LIBRARY_H
+#define PLUGIN_LIBRARY_H
+
+#include "base/problems.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The folder of private copies, one per process, mode 0700: below $RUNTIME_DIRECTORY, $XDG_RUNTIME_DIR, $TMPDIR or /tmp, the
+ * first where a file can be written. Folders of processes that are gone are removed. NULL with a line in `problems`. */
+struct library_folder;
+struct library_folder *library_folder_open(struct problems *problems);
+void library_folder_close(struct library_folder *folder); /* removes it and what is in it */
+const char *library_folder_path(const struct library_folder *folder);
+
+/* A private copy of a plugin file, not yet mapped. */
+struct library_copy {
+    char *path;       /* of the copy */
+    char content[33]; /* hash of the bytes */
+    uint64_t size;
+};
+
+/* Copies `path` into the folder and checks what can be seen without loading: that it is a regular file, an ELF shared object
+ * for this machine, whole, without unique symbols (STB_GNU_UNIQUE). A line in `problems`, beginning with `place`, else. */
+bool library_copy_make(struct library_folder *folder, const char *path, const char *place, struct library_copy *copy,
+                       struct problems *problems);
+void library_copy_remove(struct library_copy *copy); /* deletes the file of a copy that was not opened; frees the strings */
+
+struct library {
+    void *handle;
+    char *path_original;
+    struct library_copy copy;
+};
+
+/* Maps the copy (RTLD_NOW | RTLD_LOCAL), taking it over. NULL with a line in `problems` that has the loader's own message
+ * with the copy's path replaced by the original's. */
+struct library *library_open(struct library_copy *copy, const char *path_original, const char *place,
+                             struct problems *problems);
+
+/* The address of an exported data symbol, or NULL. */
+const void *library_symbol(const struct library *library, const char *name);
+
+/* Calls `visit` with each exported symbol that begins with `prefix`, until it answers false. */
+void library_each_symbol(const struct library *library, const char *prefix, bool (*visit)(const char *name, void *data),
+                         void *data);
+
+/* Unmaps, verifies that nothing of the copy is left in the address space, and deletes the copy. If something is left
+ * (NODELETE, a thread-local destructor, ...), the library is retired: the copy stays, and false is returned. Frees
+ * `library` in both cases. */
+bool library_close(struct library *library);
+
+/* Retired libraries so far, and the bytes that they keep mapped. */
+struct library_retired {
+    size_t count;
+    size_t bytes;
+};
+struct library_retired library_retired_total(void);
+
+#endif

@@ -1,0 +1,49 @@
+/* A plugin as it is loaded: one library, one descriptor, one set of settings. The struct behind gmq_plugin.
+ *
+ * It is made and freed by the controller's thread, and shared by every generation whose configuration loads the same bytes
+ * with the same settings under the same name: an unchanged plugin is not loaded again by a reload. */
+#ifndef PLUGIN_PLUGIN_H
+#define PLUGIN_PLUGIN_H
+
+#include "config/config.h"
+#include "plugin/library.h"
+#include "plugin/storage.h"
+
+#include <graftmq/abi.h>
+#include <stdatomic.h>
+
+/* What the rooms above give to plugins that want more than their call: set once, before anything is loaded. */
+struct plugin_host;
+
+struct gmq_plugin {
+    char *name;
+    struct library *library;
+    const gmq_plugin_descriptor *descriptor; /* in the library */
+    struct gmq_settings *settings;           /* of the configuration that loaded it; owned: a copy */
+    struct plugin_storage *storage;          /* the bytes kept under `name`; not owned */
+    struct plugin_host *host;                /* NULL in preflight */
+    char log_subject[80];                    /* "plugin NAME" */
+    uint32_t generations;                    /* that hold it; the controller's thread alone counts */
+    bool is_loaded;                          /* its load function has run */
+    uint64_t number;                         /* a serial number over the process's life */
+    atomic_uint_fast64_t pins;               /* jobs and posted functions that are still to run */
+};
+
+/* Checks the descriptor, without running anything of the plugin but its constructors. NULL with a line in `problems`. */
+struct gmq_plugin *plugin_open(const struct config *config, const struct config_plugin *definition, struct library *library,
+                               struct plugin_storage *storage, struct plugin_host *host, struct problems *problems);
+
+/* Runs the load function. False, with a line in `problems`, if it refuses. */
+bool plugin_load(struct gmq_plugin *plugin, const struct config *config, const struct config_plugin *definition,
+                 struct problems *problems);
+
+/* Runs the unload function if it was loaded, closes the library (which may retire it), and frees the struct. */
+void plugin_close(struct gmq_plugin *plugin);
+
+/* The handler record called `name` (gmq_exported_NAME); NULL if there is none, or what is there is no record. */
+const gmq_record *plugin_record(const struct gmq_plugin *plugin, const char *name);
+
+/* "PLUGIN_NAME has handlers on_a, on_b": the nearest handler name for a message, or NULL. Points into `buffer`. */
+const char *plugin_nearest_handler(const struct gmq_plugin *plugin, const char *name, char *buffer, size_t size);
+
+#endif
