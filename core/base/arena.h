@@ -6,7 +6,7 @@
 
 struct arena_block;
 
-/* The first block is kept over arena_reset(), so that a steady user never allocates again. */
+/* One block of ordinary size is kept over arena_reset(), so that a steady user never allocates again. */
 struct arena {
     struct arena_block *block; /* the current one, newest first */
     size_t used;               /* bytes used of it */
@@ -26,7 +26,7 @@ void *arena_copy(struct arena *arena, const void *bytes, size_t length) __attrib
 /* Everything allocated is gone. */
 void arena_reset(struct arena *arena);
 
-/* Takes everything that `from` holds; `from` is then empty and usable. Used when a call outlives its turn. */
+/* Takes everything that `from` holds, beside what `to` already has; `from` is then empty and usable. Used when a call outlives its turn. */
 void arena_move(struct arena *to, struct arena *from);
 
 #endif

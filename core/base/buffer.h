@@ -26,7 +26,7 @@ void buffer_append_u32(struct buffer *buffer, uint32_t value); /* big-endian */
 void buffer_append_text(struct buffer *buffer, const char *text);
 void buffer_append_format(struct buffer *buffer, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Empty again; the memory is kept. */
+/* Empty again, and no longer failed; the memory is kept. */
 void buffer_clear(struct buffer *buffer);
 
 #endif

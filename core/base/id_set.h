@@ -7,7 +7,7 @@
 
 /* All zero is a valid empty set. 0 can't be a member. */
 struct id_set {
-    uint16_t *slots; /* open addressing, 0 is free; NULL while empty */
+    uint16_t *slots; /* open addressing, 0 is free; NULL until the first member */
     uint32_t capacity;
     uint32_t count;
 };

@@ -11,6 +11,9 @@ void *mem_alloc(size_t size) __attribute__((warn_unused_result, malloc));
 /* `count` times `size` cleared bytes; NULL when memory is out or the product overflows. */
 void *mem_alloc_zero(size_t count, size_t size) __attribute__((warn_unused_result, malloc));
 
+/* As mem_alloc, at an address that is a multiple of `alignment` (a power of two, at least sizeof(void *)). */
+void *mem_alloc_aligned(size_t alignment, size_t size) __attribute__((warn_unused_result, malloc));
+
 /* As realloc; on NULL the old block is untouched. */
 void *mem_realloc(void *block, size_t size) __attribute__((warn_unused_result));
 

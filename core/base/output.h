@@ -14,7 +14,8 @@ enum { OUTPUT_CHUNK_SIZE = 8192, OUTPUT_REFERENCE_FROM = 4096 };
 
 /* Shared by the outputs of one worker. */
 struct output_pool {
-    struct pool chunks;
+    struct pool chunks;     /* copied bytes */
+    struct pool references; /* the small nodes of referenced bytes */
 };
 
 void output_pool_init(struct output_pool *pool);
@@ -35,7 +36,7 @@ void output_init(struct output *output);
 void output_deinit(struct output *output, struct output_pool *pool); /* drops what is pending */
 
 /* Room for `size` (at most OUTPUT_CHUNK_SIZE / 2) contiguous bytes at the end; what is written there counts after
- * output_commit. NULL: memory is out. */
+ * output_commit, which must come before any other call for this output. NULL: memory is out. */
 uint8_t *output_reserve(struct output *output, struct output_pool *pool, size_t size);
 void output_commit(struct output *output, size_t size);
 
@@ -44,7 +45,7 @@ bool output_append(struct output *output, struct output_pool *pool, const void *
     __attribute__((warn_unused_result));
 
 /* References bytes that stay unchanged until `release(owner)`. False: memory is out, nothing was appended, and `release`
- * is not called. */
+ * is not called. With a length of 0 there is nothing to write, so `release` is called at once. */
 bool output_append_reference(struct output *output, struct output_pool *pool, const void *bytes, size_t length,
                              output_release *release, void *owner) __attribute__((warn_unused_result));
 

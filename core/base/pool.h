@@ -10,6 +10,7 @@ struct pool_slab;
 struct pool {
     struct pool_slab *slabs; /* those with a free object first */
     size_t object_size;
+    size_t slab_span; /* a power of two: slabs begin at its multiples, so an object's address tells its slab */
     size_t objects_per_slab;
     size_t in_use;
     size_t slab_count;

@@ -9,6 +9,9 @@
 /* Well-formed UTF-8 without U+0000 and surrogates: what MQTT allows in a string (5.0, 1.5.4). */
 bool text_is_utf8(const char *text, size_t length);
 
+/* The length of the well-formed character (as above) that `text` begins with; 0 if there is none. */
+size_t text_utf8_step(const char *text, size_t length);
+
 /* The candidate that was most likely meant by `word`, or NULL if none is near. `candidates` ends with NULL. */
 const char *text_nearest(const char *word, const char *const *candidates);
 

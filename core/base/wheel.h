@@ -30,7 +30,7 @@ void wheel_init(struct wheel *wheel, uint64_t now_ns);
 void wheel_timer_init(struct wheel_timer *timer, wheel_function *function);
 bool wheel_timer_is_running(const struct wheel_timer *timer);
 
-/* Starts or restarts. A deadline in the past fires at the next advance; one beyond the wheel's span waits correctly. */
+/* Starts or restarts. A deadline in the past fires at the next advance (not in the one that is running); one beyond the wheel's span waits correctly. */
 void wheel_start(struct wheel *wheel, struct wheel_timer *timer, uint64_t deadline_ns);
 void wheel_stop(struct wheel *wheel, struct wheel_timer *timer); /* harmless if it isn't running */
 

@@ -1,0 +1,116 @@
+/* A hash map from byte strings to pointers: linear probing, and deletion by shifting back, so that there are no
+ * tombstones and the length of a search depends on the present members only. */
+#include "base/map.h"
+
+#include "base/hash.h"
+#include "base/memory.h"
+
+enum { MAP_CAPACITY_MIN = 8 };
+
+void map_init(struct map *map, map_key_of *key_of)
+{
+    *map = (struct map){.key_of = key_of};
+}
+
+void map_deinit(struct map *map)
+{
+    mem_free(map->slots);
+    map_init(map, map->key_of);
+}
+
+static void slots_place(struct map_slot *slots, size_t mask, struct map_slot slot)
+{
+    size_t index = slot.hash & mask;
+    while (slots[index].value != NULL)
+        index = (index + 1) & mask;
+    slots[index] = slot;
+}
+
+static bool map_resize(struct map *map, size_t capacity)
+{
+    struct map_slot *slots = mem_alloc_zero(capacity, sizeof(*slots));
+    if (slots == NULL)
+        return false;
+    for (size_t i = 0; i < map->capacity; i++) {
+        if (map->slots[i].value != NULL)
+            slots_place(slots, capacity - 1, map->slots[i]);
+    }
+    mem_free(map->slots);
+    map->slots = slots;
+    map->capacity = capacity;
+    return true;
+}
+
+/* The slot of the key, or NULL. */
+static struct map_slot *map_locate(const struct map *map, gmq_view key)
+{
+    if (map->count == 0)
+        return NULL;
+    uint64_t hash = hash_bytes(key.data, key.length);
+    size_t mask = map->capacity - 1;
+    for (size_t index = hash & mask; map->slots[index].value != NULL; index = (index + 1) & mask) {
+        struct map_slot *slot = &map->slots[index];
+        if (slot->hash == hash && gmq_view_same(map->key_of(slot->value), key))
+            return slot;
+    }
+    return NULL;
+}
+
+void *map_find(const struct map *map, gmq_view key)
+{
+    const struct map_slot *slot = map_locate(map, key);
+    return slot != NULL ? slot->value : NULL;
+}
+
+bool map_insert(struct map *map, void *value)
+{
+    /* At most 70 % full: beyond that, searches of linear probing grow long quickly. */
+    if (map->count * 10 >= map->capacity * 7) {
+        size_t capacity = map->capacity != 0 ? map->capacity * 2 : MAP_CAPACITY_MIN;
+        if (!map_resize(map, capacity))
+            return false;
+    }
+    gmq_view key = map->key_of(value);
+    struct map_slot slot = {hash_bytes(key.data, key.length), value};
+    slots_place(map->slots, map->capacity - 1, slot);
+    map->count++;
+    return true;
+}
+
+/* Empties the slot, moving what follows in the same run back, but nothing to before the slot that its hash names. */
+static void map_shift_back(struct map *map, size_t hole)
+{
+    size_t mask = map->capacity - 1;
+    for (size_t index = (hole + 1) & mask; map->slots[index].value != NULL; index = (index + 1) & mask) {
+        size_t distance_from_home = (index - map->slots[index].hash) & mask;
+        if (distance_from_home >= ((index - hole) & mask)) {
+            map->slots[hole] = map->slots[index];
+            hole = index;
+        }
+    }
+    map->slots[hole] = (struct map_slot){0};
+}
+
+void *map_remove(struct map *map, gmq_view key)
+{
+    struct map_slot *slot = map_locate(map, key);
+    if (slot == NULL)
+        return NULL;
+    void *value = slot->value;
+    map_shift_back(map, (size_t)(slot - map->slots));
+    map->count--;
+    /* Half of the size is then a quarter full: far from the next change in either direction. A failure does no harm. */
+    if (map->capacity > MAP_CAPACITY_MIN && map->count < map->capacity / 8)
+        (void)!map_resize(map, map->capacity / 2);
+    return value;
+}
+
+void *map_next(const struct map *map, size_t *position)
+{
+    while (*position < map->capacity) {
+        void *value = map->slots[(*position)++].value;
+        if (value != NULL)
+            return value;
+    }
+    return NULL;
+}
