@@ -1,0 +1,57 @@
+/* A tree of topic levels that many threads read without a lock while one writes: the ground of the subscription index (whose
+ * paths are filters) and of the retained messages (whose paths are topic names).
+ *
+ * Readers call within a loop turn of their worker (a grace period's reader) and may keep node pointers until their next
+ * quiescent state. Writers hold the owner's lock, and retire what they unlink. */
+#ifndef BROKER_TOPIC_TREE_H
+#define BROKER_TOPIC_TREE_H
+
+#include "base/grace.h"
+
+#include <graftmq/types.h>
+#include <stdatomic.h>
+
+struct topic_node;
+
+struct topic_tree {
+    struct topic_node *root;
+};
+
+bool topic_tree_init(struct topic_tree *tree); /* false: memory is out */
+void topic_tree_deinit(struct topic_tree *tree); /* no readers any more; values must have been removed or don't matter */
+
+/* What hangs at a node; NULL for nodes that are only on the way. */
+void *topic_node_value(const struct topic_node *node); /* reader: acquire */
+void topic_node_set_value(struct topic_node *node, void *value); /* writer: release */
+
+/* The whole path of a node as text, written to `text` if it fits; returns its length. Reader or writer. */
+size_t topic_node_path(const struct topic_node *node, char *text, size_t size);
+
+/* Reader. The node with exactly this path, wildcards taken literally; NULL if there is none. */
+struct topic_node *topic_tree_find(const struct topic_tree *tree, gmq_view path);
+
+/* Writer. The node with this path, made if needed; NULL: memory is out (nothing changed). */
+struct topic_node *topic_tree_add(struct topic_tree *tree, gmq_view path, struct grace_reader *reader);
+
+/* Writer. Unlinks the node, and those above it, as far as they have neither value nor children. */
+void topic_tree_prune(struct topic_tree *tree, struct topic_node *node, struct grace_reader *reader);
+
+/* Room that a walk needs; grows as needed and is kept by its worker. All zero is valid. */
+struct topic_walk {
+    struct topic_step *steps;
+    size_t capacity;
+};
+void topic_walk_deinit(struct topic_walk *walk);
+
+/* Reader. Calls `visit` with each node that has a value and whose path, as a filter, matches the topic name. (Tree of
+ * filters.) False: memory is out, not all were visited. */
+typedef void topic_visit(struct topic_node *node, void *data);
+bool topic_tree_match_topic(const struct topic_tree *tree, gmq_view topic, struct topic_walk *walk, topic_visit *visit,
+                            void *data);
+
+/* Reader. Calls `visit` with each node that has a value and whose path, as a topic name, is matched by the filter. (Tree of
+ * names.) False: as above. */
+bool topic_tree_match_filter(const struct topic_tree *tree, gmq_view filter, struct topic_walk *walk, topic_visit *visit,
+                             void *data);
+
+#endif
