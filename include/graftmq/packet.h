@@ -81,7 +81,8 @@ GMQ_EXPORT gmq_status gmq_publish_set_payload(gmq_call *call, gmq_publish *packe
 GMQ_EXPORT void gmq_publish_set_retained(gmq_publish *packet, bool is_retained);
 
 /* A message of one's own, to be given to gmq_deliver(), gmq_retain() or gmq_send(). Lives as long as the call. NULL: the
- * topic is none, or memory is out. Its QoS can be set (an incoming packet's can't: it belongs to the flow). */
+ * topic is none, the QoS above 2, or memory is out. Its QoS can be set (an incoming packet's can't: it belongs to the
+ * flow). */
 GMQ_EXPORT gmq_publish *gmq_publish_new(gmq_call *call, gmq_view topic, gmq_view payload, uint8_t qos);
 
 /* gmq_packet_add_user_property() by a shorter name. */
@@ -122,7 +123,8 @@ GMQ_EXPORT bool gmq_unsubscribe_at(const gmq_unsubscribe *packet, size_t index, 
 
 /* ---- acknowledgements ---- */
 
-/* Packets of the broker's side, to be given to gmq_send(). They live as long as the call; NULL when memory is out. */
+/* Packets of the broker's side, to be given to gmq_send(). They live as long as the call; NULL when memory is out, and
+ * where the standard forbids the reason for this packet, a packet identifier of 0 or a count of 0. */
 GMQ_EXPORT gmq_connack *gmq_connack_new(gmq_call *call, gmq_reason reason, bool is_session_present);
 GMQ_EXPORT gmq_puback *gmq_puback_new(gmq_call *call, uint16_t packet_identifier, gmq_reason reason);
 GMQ_EXPORT gmq_pubrec *gmq_pubrec_new(gmq_call *call, uint16_t packet_identifier, gmq_reason reason);
@@ -139,6 +141,8 @@ GMQ_EXPORT size_t gmq_suback_count(const gmq_suback *packet);
 GMQ_EXPORT gmq_reason gmq_suback_at(const gmq_suback *packet, size_t index);
 GMQ_EXPORT gmq_unsuback *gmq_unsuback_new(gmq_call *call, uint16_t packet_identifier, size_t count);
 GMQ_EXPORT gmq_status gmq_unsuback_set(gmq_unsuback *packet, size_t index, gmq_reason reason);
+GMQ_EXPORT size_t gmq_unsuback_count(const gmq_unsuback *packet);
+GMQ_EXPORT gmq_reason gmq_unsuback_at(const gmq_unsuback *packet, size_t index);
 
 /* CONNACK: the session present flag. */
 GMQ_EXPORT bool gmq_connack_is_session_present(const gmq_connack *packet);
