@@ -5,18 +5,23 @@
 #include "base/buffer.h"
 #include "mqtt/packet.h"
 
-/* Appends the packet in the form of `packet->version`. In 3.1 and 3.1.1 properties and reasons that don't exist are left
- * out, and CONNACK's and SUBACK's reasons are translated to return codes. If the packet would be longer than
- * `maximum_packet_size`, first the user properties and then the reason string are left out (not of PUBLISH); if it is still
- * longer, MQTT_ERROR_PACKET_TOO_LARGE. MQTT_ERROR_PACKET_TYPE: a type that this version doesn't have (AUTH, and a broker's
- * DISCONNECT below 5.0). Nothing was appended on an error. Encodes what clients send, too. */
+/* Appends the packet in the form of `packet->version`. In 3.1 and 3.1.1 properties and reasons that don't exist are
+ * left out, and CONNACK's and SUBACK's reasons are translated to return codes. If the packet would be longer than
+ * `maximum_packet_size`, first the user properties and then the reason string are left out (not of PUBLISH); if it is
+ * still longer, MQTT_ERROR_PACKET_TOO_LARGE. MQTT_ERROR_PACKET_TYPE: a type that this version doesn't have (AUTH, and a
+ * broker's DISCONNECT below 5.0). MQTT_ERROR_MEMORY: the buffer could not grow. Nothing was appended on an error.
+ * Encodes what clients send, too, but for DISCONNECT below 5.0. */
 enum mqtt_error packet_encode(const struct gmq_packet *packet, uint32_t maximum_packet_size, struct buffer *out)
     __attribute__((warn_unused_result));
 
+/* The same for what a client sends: the difference is that DISCONNECT exists in 3.1 and 3.1.1, too. */
+enum mqtt_error packet_encode_from_client(const struct gmq_packet *packet, uint32_t maximum_packet_size,
+                                          struct buffer *out) __attribute__((warn_unused_result));
+
 enum { ENCODE_ACK_SIZE = 5, ENCODE_VARINT_MAX = 4 };
 
-/* PUBACK, PUBREC, PUBREL or PUBCOMP without properties: at most ENCODE_ACK_SIZE bytes; returns how many. A reason of 0, and
- * any reason below 5.0, is left out. */
+/* PUBACK, PUBREC, PUBREL or PUBCOMP without properties: at most ENCODE_ACK_SIZE bytes; returns how many. A reason of 0,
+ * and any reason below 5.0, is left out. */
 size_t encode_ack(uint8_t *bytes, gmq_packet_type type, uint8_t version, uint16_t packet_identifier, uint8_t reason);
 
 /* Writes a variable byte integer; returns its size, 1 to 4. */
@@ -40,13 +45,15 @@ struct publish_head {
     bool has_message_expiry;
 };
 
-/* Bytes of the head; with payload_length the size of the whole packet. 0: it can't be encoded (longer than MQTT allows). */
+/* Bytes of the head; with payload_length the size of the whole packet. 0: it can't be encoded (longer than MQTT
+ * allows). */
 size_t publish_head_size(const struct publish_head *head);
 
 /* Writes exactly publish_head_size() bytes. */
 void publish_head_encode(const struct publish_head *head, uint8_t *bytes);
 
-/* Where the packet identifier stands in an encoded PUBLISH: behind the fixed header and the topic. For patching copies. */
+/* Where the packet identifier stands in an encoded PUBLISH: behind the fixed header and the topic. For patching copies.
+ */
 size_t publish_identifier_offset(size_t header_size, size_t topic_length);
 
 #endif

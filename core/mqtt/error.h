@@ -27,4 +27,7 @@ const char *mqtt_reason_name(gmq_reason reason);
 /* Whether the standard allows `reason` in packets of `type`. */
 bool mqtt_reason_is_allowed(gmq_packet_type type, gmq_reason reason);
 
+/* Whether a client may give `reason` in its DISCONNECT (3.14.2.1). */
+bool mqtt_reason_is_of_leaving(gmq_reason reason);
+
 #endif

@@ -26,8 +26,8 @@ static inline size_t frame_size(const struct frame *frame)
     return (size_t)frame->header_size + frame->remaining_length;
 }
 
-/* `frame` is filled on FRAME_COMPLETE and FRAME_HEADER. A remaining length that isn't minimal is accepted, as the standard
- * restricts the form of a variable byte integer for properties and the length alike; see the .c file. */
+/* `frame` is filled on FRAME_COMPLETE and FRAME_HEADER. A remaining length that isn't minimal is accepted here;
+ * decoding refuses it in 5.0. */
 enum frame_status frame_read(const uint8_t *bytes, size_t length, struct frame *frame);
 
 #endif

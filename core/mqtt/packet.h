@@ -32,9 +32,9 @@ struct added_user_property {
     gmq_view value;
 };
 
-/* `value[i]` is valid only where bit i of `present` is set; nothing else of it is initialised. User properties are those
- * in `wire` (well-formed, all kinds of properties mixed, as received), then those in `added`. In an outgoing PUBLISH
- * subscription identifiers are kept apart, as there may be several. */
+/* `value[i]` is valid only where bit i of `present` is set; nothing else of it is initialised. User properties are
+ * those in `wire` (well-formed, all kinds of properties mixed, as received), then those in `added`. In an outgoing
+ * PUBLISH subscription identifiers are kept apart, as there may be several. */
 struct properties {
     uint32_t present;
     gmq_view wire; /* scanned for user properties only; empty: none */
@@ -48,10 +48,10 @@ struct properties {
 #define PROPERTY_BIT(index) (UINT32_C(1) << (index))
 
 struct gmq_packet {
-    uint8_t type;       /* gmq_packet_type */
-    uint8_t version;    /* GMQ_VERSION_...; of the connection that it came from or goes to */
-    uint8_t reason;     /* where the packet has one */
-    bool is_changed;    /* a handler changed it: encode it anew */
+    uint8_t type;    /* gmq_packet_type */
+    uint8_t version; /* GMQ_VERSION_...; of the connection that it came from or goes to */
+    uint8_t reason;  /* where the packet has one */
+    bool is_changed; /* a handler changed it: encode it anew */
     uint16_t identifier;
     struct properties properties;
 };
