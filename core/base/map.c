@@ -65,7 +65,7 @@ void *map_find(const struct map *map, gmq_view key)
 bool map_insert(struct map *map, void *value)
 {
     /* At most 70 % full: beyond that, searches of linear probing grow long quickly. */
-    if (map->count * 10 >= map->capacity * 7) {
+    if ((map->count + 1) * 10 > map->capacity * 7) {
         size_t capacity = map->capacity != 0 ? map->capacity * 2 : MAP_CAPACITY_MIN;
         if (!map_resize(map, capacity))
             return false;

@@ -41,7 +41,11 @@ void *mem_alloc(size_t size)
 
 void *mem_alloc_zero(size_t count, size_t size)
 {
-    return must_fail() ? NULL : calloc(at_least_one(count), at_least_one(size));
+    size_t product;
+    /* calloc would find it too, but under a sanitizer it ends the process. */
+    if (must_fail() || __builtin_mul_overflow(count, size, &product))
+        return NULL;
+    return calloc(1, at_least_one(product));
 }
 
 void *mem_alloc_aligned(size_t alignment, size_t size)
