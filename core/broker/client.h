@@ -28,7 +28,8 @@ enum client_state {
 struct gmq_client {
     struct shard *shard;
     struct session *session; /* or NULL */
-    struct gmq_deferral *deferral; /* under which a packet waits, or NULL */
+    struct gmq_deferral *connect_deferral; /* under which its CONNECT waits, or NULL */
+    struct gmq_deferral *deferral;         /* under which another packet waits, or NULL */
     struct output output;
     struct wheel_timer timer; /* connect timeout, then keep alive */
     struct list pump_link;
@@ -59,7 +60,8 @@ struct gmq_client {
     char *authentication_method; /* NULL: none */
 };
 
-/* Starts the connect timeout and runs the OPEN callbacks. */
+/* Starts the connect timeout and runs the OPEN callbacks. The caller has cleared the struct and set the three listener
+ * fields before (client_init_moved: and `bytes`); these are left alone. */
 void client_init(struct gmq_client *client, struct shard *shard);
 
 /* Without OPEN: for a connection that was handed over from another worker. */

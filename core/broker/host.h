@@ -1,0 +1,12 @@
+/* What a plugin reaches the broker by outside of its calls: from threads of its own, and while it is loaded. */
+#ifndef BROKER_HOST_H
+#define BROKER_HOST_H
+
+struct broker;
+
+/* gmq_plugin.host; NULL in preflight. Lives as long as the broker. */
+struct plugin_host {
+    struct broker *broker;
+};
+
+#endif
