@@ -20,6 +20,10 @@ struct topic_tree {
 bool topic_tree_init(struct topic_tree *tree); /* false: memory is out */
 void topic_tree_deinit(struct topic_tree *tree); /* no readers any more; values must have been removed or don't matter */
 
+/* The same, and calls `release` with each value. */
+typedef void topic_value_release(void *value);
+void topic_tree_deinit_values(struct topic_tree *tree, topic_value_release *release);
+
 /* What hangs at a node; NULL for nodes that are only on the way. */
 void *topic_node_value(const struct topic_node *node); /* reader: acquire */
 void topic_node_set_value(struct topic_node *node, void *value); /* writer: release */
