@@ -1,8 +1,8 @@
 /* Loads shared objects by private copy, and lets them go. The only file that calls dlopen.
  *
- * The file that the configuration names is read once; what is mapped is a copy under a name that this process uses once.
- * So the file on disk may be overwritten, moved or deleted at any time, and a second load never returns the first code.
- * The copy stays on disk while it is mapped, for debuggers and profilers. Controller's thread only. */
+ * The file that the configuration names is read once; what is mapped is a copy under a name that this process uses
+ * once. So the file on disk may be overwritten, moved or deleted at any time, and a second load never returns the first
+ * code. The copy stays on disk while it is mapped, for debuggers and profilers. Controller's thread only. */
 #ifndef PLUGIN_LIBRARY_H
 #define PLUGIN_LIBRARY_H
 
@@ -12,8 +12,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The folder of private copies, one per process, mode 0700: below $RUNTIME_DIRECTORY, $XDG_RUNTIME_DIR, $TMPDIR or /tmp, the
- * first where a file can be written. Folders of processes that are gone are removed. NULL with a line in `problems`. */
+enum { LIBRARY_SIZE_MAX = 256 * 1024 * 1024 };
+
+/* The folder of private copies, one per process, mode 0700: below $RUNTIME_DIRECTORY, $XDG_RUNTIME_DIR, $TMPDIR or
+ * /tmp, the first where a file can be written. Folders of processes that are gone are removed. NULL with a line in
+ * `problems`. */
 struct library_folder;
 struct library_folder *library_folder_open(struct problems *problems);
 void library_folder_close(struct library_folder *folder); /* removes it and what is in it */
@@ -24,13 +27,18 @@ struct library_copy {
     char *path;       /* of the copy */
     char content[33]; /* hash of the bytes */
     uint64_t size;
+    bool is_borrowed; /* of another process (preflight): the file is not deleted here */
+    bool is_sticky;   /* known to stay mapped when it is closed: linked with -z nodelete, or seen in preflight */
+    bool uses_origin; /* has $ORIGIN in its run path, which is not the folder of the original */
 };
 
-/* Copies `path` into the folder and checks what can be seen without loading: that it is a regular file, an ELF shared object
- * for this machine, whole, without unique symbols (STB_GNU_UNIQUE). A line in `problems`, beginning with `place`, else. */
+/* Copies `path` into the folder and checks what can be seen without loading: that it is a regular file, an ELF shared
+ * object for this machine, whole, without unique symbols (STB_GNU_UNIQUE). A line in `problems`, beginning with
+ * `place`, else. */
 bool library_copy_make(struct library_folder *folder, const char *path, const char *place, struct library_copy *copy,
                        struct problems *problems);
-void library_copy_remove(struct library_copy *copy); /* deletes the file of a copy that was not opened; frees the strings */
+void library_copy_remove(
+    struct library_copy *copy); /* deletes the file of a copy that was not opened; frees the strings */
 
 struct library {
     void *handle;
@@ -38,15 +46,18 @@ struct library {
     struct library_copy copy;
 };
 
-/* Maps the copy (RTLD_NOW | RTLD_LOCAL), taking it over. NULL with a line in `problems` that has the loader's own message
- * with the copy's path replaced by the original's. */
+/* Maps the copy (RTLD_NOW | RTLD_LOCAL), taking it over, also on failure. NULL with a line in `problems` that has the
+ * loader's own message with the copy's path replaced by the original's. */
 struct library *library_open(struct library_copy *copy, const char *path_original, const char *place,
                              struct problems *problems);
 
-/* The address of an exported data symbol, or NULL. */
+/* The address of a data symbol that the library itself exports (not one of its dependencies), or NULL. */
 const void *library_symbol(const struct library *library, const char *name);
 
-/* Calls `visit` with each exported symbol that begins with `prefix`, until it answers false. */
+/* Whether an address lies in some mapped object's range: what a record or descriptor points to must. */
+bool library_is_address(const void *address);
+
+/* Calls `visit` with each exported symbol that begins with `prefix`, until it answers false. Reads the copy's file. */
 void library_each_symbol(const struct library *library, const char *prefix, bool (*visit)(const char *name, void *data),
                          void *data);
 

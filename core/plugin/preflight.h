@@ -1,16 +1,16 @@
-/* The preflight: a child process, executed afresh, loads the whole new configuration before the broker does, so that a plugin
- * which crashes, exits or hangs while it is loaded does so there.
+/* The preflight: a child process, executed afresh, loads the whole new configuration before the broker does, so that a
+ * plugin which crashes, exits or hangs while it is loaded does so there.
  *
- * The child gets the very copies that the broker will map, the configuration's text and the plugins' stored bytes through the
- * folder of private copies, tells each step before it takes it through a pipe, and ends. */
+ * The child gets the very copies that the broker will map, the configuration's text and the plugins' stored bytes
+ * through the folder of private copies, tells each step before it takes it through a pipe, and ends. */
 #ifndef PLUGIN_PREFLIGHT_H
 #define PLUGIN_PREFLIGHT_H
 
 #include "plugin/generation.h"
 
-/* Runs it and waits, at most config->limits.preflight_ms (the child is killed then). False with lines in `problems`: each
- * names the plugin, its place in the configuration, and what happened (signal, exit code, time, or the child's own errors).
- * `text` is the configuration exactly as it was parsed. Blocks: controller's thread only. */
+/* Runs it and waits, at most config->limits.preflight_ms (the child is killed then). False with lines in `problems`:
+ * each names the plugin, its place in the configuration, and what happened (signal, exit code, time, or the child's own
+ * errors). `text` is the configuration exactly as it was parsed. Blocks: controller's thread only. */
 bool preflight_run(struct generation_loader *loader, const struct config *config, const char *text, size_t length,
                    const struct config_overrides *overrides, const struct generation_copies *copies,
                    struct problems *problems);

@@ -6,8 +6,8 @@
 #include "plugin/call.h"
 #include "plugin/plugin.h"
 
-/* All handlers are stored as this type and called as what their record's packet type says they are: one packet pointer, one
- * verdict. */
+/* All handlers are stored as this type and called as what their record's packet type says they are: one packet pointer,
+ * one verdict. */
 typedef gmq_verdict route_function(gmq_call *call, void *packet);
 
 /* A step without conditions has is_conditional false: one predictable branch. */
@@ -31,15 +31,17 @@ struct route_facts {
     uint8_t version;   /* of the connection */
 };
 
-/* Runs the steps from call->step on, as long as they answer GMQ_NEXT. GMQ_NEXT from here means that the route ended without
- * a verdict. On GMQ_DEFER call->step is the deferring step. An answer that is no verdict counts as GMQ_CLOSE with 0x83. */
+/* Runs the steps from call->step on, as long as they answer GMQ_NEXT. GMQ_NEXT from here means that the route ended
+ * without a verdict. On GMQ_DEFER call->step is the deferring step. An answer that is no verdict counts as GMQ_CLOSE
+ * with 0x83. */
 gmq_verdict route_run(gmq_call *call, const struct route_facts *facts);
 
 /* Runs all callbacks of an event, with call->client as it is. */
 void route_call_back(gmq_call *call, const struct route *callbacks);
 
-/* Whether a step's conditions hold for the packet: topic filters match a PUBLISH by its topic, SUBSCRIBE and UNSUBSCRIBE if
- * one of their filters is one of the condition's, or (without wildcards of its own) matched by one. */
-bool route_step_applies(const struct route_step *step, const struct gmq_packet *packet, const struct route_facts *facts);
+/* Whether a step's conditions hold for the packet: topic filters match a PUBLISH by its topic, SUBSCRIBE and
+ * UNSUBSCRIBE if one of their filters is one of the condition's, or (without wildcards of its own) matched by one. */
+bool route_step_applies(const struct route_step *step, const struct gmq_packet *packet,
+                        const struct route_facts *facts);
 
 #endif

@@ -1,0 +1,107 @@
+/* The private copies of one load, and which plugins need none because they are loaded already. */
+#include "plugin/generation.h"
+
+#include "base/memory.h"
+#include "plugin/config_lease.h"
+
+#include <string.h>
+
+static struct gmq_plugin *plugin_same(const struct generation *previous, const struct config_plugin *definition,
+                                      const struct library_copy *copy)
+{
+    for (size_t i = 0; previous != NULL && i < previous->plugin_count; i++) {
+        struct gmq_plugin *plugin = previous->plugins[i];
+        if (strcmp(plugin->name, definition->name) == 0 && strcmp(plugin->library->copy.content, copy->content) == 0 &&
+            settings_equal(plugin->settings, definition->settings))
+            return plugin;
+    }
+    return NULL;
+}
+
+static bool is_kept(const struct generation_copies *copies, const struct gmq_plugin *plugin)
+{
+    for (size_t i = 0; i < copies->count; i++) {
+        if (copies->kept[i] == plugin)
+            return true;
+    }
+    return false;
+}
+
+/* Plugins of `previous` that this load replaces and that are known to stay mapped then. */
+static size_t sticky_count(const struct generation *previous, const struct generation_copies *copies)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < previous->plugin_count; i++) {
+        if (previous->plugins[i]->library->copy.is_sticky && !is_kept(copies, previous->plugins[i]))
+            count++;
+    }
+    return count;
+}
+
+/* What stays mapped is known beforehand for some plugins only. Once some were retired, further ones are likely: so at
+ * the limit no new code is let in. */
+static bool retired_check(const struct config *config, const struct generation *previous,
+                          const struct generation_copies *copies, struct problems *problems)
+{
+    size_t opened = 0;
+    for (size_t i = 0; i < copies->count; i++)
+        opened += copies->kept[i] == NULL;
+    if (previous == NULL || opened == 0)
+        return true;
+    size_t retired = library_retired_total().count, limit = config->limits.retired_libraries;
+    size_t sticky = sticky_count(previous, copies);
+    if ((retired == 0 || retired < limit) && retired + sticky <= limit)
+        return true;
+    problems_add(problems,
+                 "%s: limits.retired_libraries: replaced plugins that could not be unmapped: %zu, and %zu that this "
+                 "reload replaces can't be either; the limit is %zu; raise it, or restart the broker",
+                 config->file, retired, sticky, limit);
+    return false;
+}
+
+static bool copy_make(struct generation_loader *loader, const struct config *config, const struct generation *previous,
+                      size_t index, struct generation_copies *copies, struct problems *problems)
+{
+    const struct config_plugin *definition = &config->plugins[index];
+    struct library_copy *copy = &copies->copies[index];
+    char place[CONFIG_PLACE_TEXT_SIZE];
+    config_place_text(config, &definition->place, place, sizeof(place));
+    if (!library_copy_make(loader->folder, definition->path, place, copy, problems))
+        return false;
+    copies->kept[index] = plugin_same(previous, definition, copy);
+    if (copies->kept[index] != NULL)
+        library_copy_remove(copy);
+    return true;
+}
+
+bool generation_copies_make(struct generation_loader *loader, const struct config *config,
+                            const struct generation *previous, struct generation_copies *copies,
+                            struct problems *problems)
+{
+    struct generation_copies made = {.count = config->plugin_count};
+    bool is_made = true;
+    made.copies = mem_alloc_zero(made.count, sizeof(*made.copies));
+    made.kept = mem_alloc_zero(made.count, sizeof(*made.kept));
+    if (made.copies == NULL || made.kept == NULL) {
+        problems_add(problems, "%s: memory is out", config->file);
+        made.count = 0;
+        is_made = false;
+    }
+    for (size_t i = 0; i < made.count; i++)
+        is_made = copy_make(loader, config, previous, i, &made, problems) && is_made;
+    if (is_made && retired_check(config, previous, &made, problems)) {
+        *copies = made;
+        return true;
+    }
+    generation_copies_discard(&made);
+    return false;
+}
+
+void generation_copies_discard(struct generation_copies *copies)
+{
+    for (size_t i = 0; i < copies->count; i++)
+        library_copy_remove(&copies->copies[i]);
+    mem_free(copies->copies);
+    mem_free(copies->kept);
+    *copies = (struct generation_copies){0};
+}

@@ -1,0 +1,158 @@
+/* The preflight on the child's side: loads the whole configuration as the broker would, unloads it, and says each step
+ * before it takes it. The plugins' log goes the same way as what is said. */
+#include "plugin/preflight.h"
+
+#include "base/memory.h"
+#include "plugin/preflight_manifest.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* This process does nothing else, so these few are its own. */
+static int pipe_end;
+static char unloading[256];   /* the plugin that is being unloaded, or empty */
+static size_t retired_before; /* libraries, before it was */
+
+/* One line, by one write. */
+__attribute__((format(printf, 1, 2))) static void say(const char *format, ...)
+{
+    char line[8192];
+    va_list arguments;
+    va_start(arguments, format);
+    int length = vsnprintf(line, sizeof(line) - 1, format, arguments);
+    va_end(arguments);
+    if (length < 0)
+        return;
+    size_t used = (size_t)length < sizeof(line) - 1 ? (size_t)length : sizeof(line) - 2;
+    for (size_t i = 0; i < used; i++)
+        line[i] = line[i] == '\n' || line[i] == '\r' ? ' ' : line[i];
+    line[used++] = '\n';
+    ssize_t written;
+    do {
+        written = write(pipe_end, line, used);
+    } while (written < 0 && errno == EINTR);
+}
+
+static void say_problems(const struct problems *problems)
+{
+    for (size_t i = 0; i < problems->count; i++) {
+        const char *line = problems->lines[i];
+        static const char mark[] = "warning: ";
+        bool is_warning = strncmp(line, mark, sizeof(mark) - 1) == 0;
+        say("%s %s", is_warning ? "warning" : "problem", is_warning ? line + sizeof(mark) - 1 : line);
+    }
+    if (problems->left_out != 0)
+        say("%s %zu more", problems_has_errors(problems) ? "problem" : "warning", problems->left_out);
+}
+
+/* The step before this one is over: if that was an unloading, the library is gone or retired by now. */
+static void announce(const char *plugin_name, const char *step)
+{
+    size_t retired = library_retired_total().count;
+    if (unloading[0] != '\0' && retired > retired_before)
+        say("sticky %s", unloading);
+    retired_before = retired;
+    snprintf(unloading, sizeof(unloading), "%s", strcmp(step, "unload") == 0 ? plugin_name : "");
+    say("step %s %s", step, plugin_name);
+}
+
+/* With a plugin "broker" every type should have a route; without it, the configuration's reader has warned already. */
+static void warn_of_missing_routes(const struct generation *generation)
+{
+    char types[256];
+    if (generation_missing_routes(generation, types, sizeof(types))[0] == '\0')
+        return;
+    for (size_t i = 0; i < generation->plugin_count; i++) {
+        if (strcmp(generation->plugins[i]->name, "broker") == 0)
+            say("warning %s: no route for %s, and the plugin \"broker\" has no handlers for them: clients that send "
+                "them "
+                "will be closed",
+                generation->config->file, types);
+    }
+}
+
+static bool generation_try(struct preflight_manifest *manifest, struct plugin_storage *storage, struct config *config,
+                           struct problems *problems)
+{
+    struct generation_loader loader = {.storage = storage, .announce = announce};
+    struct generation *generation = NULL;
+    if (manifest->copies.count == config->plugin_count)
+        generation = generation_new(&loader, config, &manifest->copies, NULL, problems);
+    else
+        problems_add(problems, "%s: the preflight reads other plugins in it than the broker; try again", config->file);
+    if (generation == NULL) {
+        config_free(config);
+        return false;
+    }
+    warn_of_missing_routes(generation);
+    generation_free(generation);
+    return true;
+}
+
+static struct config *config_read(const struct preflight_manifest *manifest, struct problems *problems)
+{
+    struct problems found = {0};
+    size_t length = 0;
+    char *text = preflight_read_file(manifest->text, &length, problems);
+    if (text == NULL)
+        return NULL;
+    struct config *config = config_parse(text, length, manifest->file, &manifest->overrides, &found);
+    if (config == NULL)
+        say_problems(&found); /* else there are warnings only, and the parent has them */
+    if (config == NULL)
+        problems_add(problems, "%s: the preflight can't read what the broker could; try again", manifest->file);
+    problems_deinit(&found);
+    mem_free(text);
+    return config;
+}
+
+static bool storage_read(const struct preflight_manifest *manifest, struct plugin_storage *storage,
+                         struct problems *problems)
+{
+    if (storage != NULL && (plugin_storage_restore(storage, manifest->storage) || errno == ENOENT))
+        return true;
+    problems_add(problems, "%s: the preflight can't have the plugins' bytes: %s", manifest->file, strerror(errno));
+    return false;
+}
+
+static bool manifest_try(struct preflight_manifest *manifest, struct problems *problems)
+{
+    struct plugin_storage *storage = plugin_storage_new();
+    struct config *config = NULL;
+    bool is_fit = storage_read(manifest, storage, problems) && (config = config_read(manifest, problems)) != NULL &&
+                  generation_try(manifest, storage, config, problems);
+    plugin_storage_free(storage);
+    return is_fit;
+}
+
+/* Ends with its parent, leaves no core file, and gives the pipe to nobody. */
+static void process_prepare(int descriptor)
+{
+    struct rlimit none = {0};
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    setrlimit(RLIMIT_CORE, &none);
+    fcntl(descriptor, F_SETFD, FD_CLOEXEC);
+    pipe_end = descriptor;
+    log_configure(descriptor, LOG_TEXT, GMQ_LOG_INFO);
+}
+
+int preflight_child_main(const char *manifest_path, int descriptor)
+{
+    struct problems problems = {0};
+    struct preflight_manifest manifest;
+    process_prepare(descriptor);
+    bool is_fit = preflight_manifest_read(manifest_path, &manifest, &problems) && manifest_try(&manifest, &problems);
+    say_problems(&problems);
+    say(is_fit ? "ok" : "failed");
+    preflight_manifest_deinit(&manifest);
+    problems_deinit(&problems);
+    return is_fit ? 0 : 1;
+}
