@@ -90,6 +90,7 @@ struct shard {
     uint64_t identifier_counter;
     struct log_limiter limiters[GMQ_AUTH + 1]; /* of lines that a peer can cause, by packet type */
     struct ev_loop *loop; /* for gmq_call_loop */
+    void *sockets;        /* net/'s */
     void *upper;          /* worker/'s */
 };
 
