@@ -1,0 +1,48 @@
+/* Bytes of one connection that were read but not yet handed in. */
+#include "net/stash.h"
+
+#include "base/memory.h"
+
+#include <string.h>
+
+/* How far beyond what has arrived a peer's announcement is believed. */
+enum { STASH_AHEAD = 64 * 1024 };
+
+static bool stash_grow(struct stash *stash, size_t capacity)
+{
+    if (capacity <= stash->capacity)
+        return true;
+    uint8_t *bytes = mem_realloc(stash->bytes, capacity);
+    if (bytes == NULL)
+        return false;
+    stash->bytes = bytes;
+    stash->capacity = capacity;
+    return true;
+}
+
+bool stash_append(struct stash *stash, const uint8_t *bytes, size_t length)
+{
+    if (length == 0)
+        return true;
+    if (!stash_grow(stash, stash->length + length))
+        return false;
+    memcpy(stash->bytes + stash->length, bytes, length);
+    stash->length += length;
+    return true;
+}
+
+bool stash_make_room(struct stash *stash, size_t total)
+{
+    if (stash->length < stash->capacity)
+        return true;
+    /* In proportion, so that the bytes of a long packet are not moved each time. */
+    size_t ahead = stash->length / 2 > STASH_AHEAD ? stash->length / 2 : STASH_AHEAD;
+    size_t capacity = total - stash->length > ahead ? stash->length + ahead : total;
+    return stash_grow(stash, capacity);
+}
+
+void stash_clear(struct stash *stash)
+{
+    mem_free(stash->bytes);
+    *stash = (struct stash){0};
+}
