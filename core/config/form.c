@@ -49,6 +49,6 @@ const struct config_form form_handler = {is_handler, "^[A-Za-z0-9_.-]{1,64}:[A-Z
                                          "\"PLUGIN:HANDLER\", as in \"broker:on_publish\""};
 const struct config_form form_mode = {is_mode, "^0?[0-7]{3}$", "three octal digits, as in \"0660\""};
 const struct config_form form_topic_filter = {
-    is_topic_filter, "^(?!\\$share/)([^#+/]*|\\+)(/([^#+/]*|\\+))*(/#)?$|^#$",
+    is_topic_filter, "^(?!$)(?!\\$share/)([^#+/]*|\\+)(/([^#+/]*|\\+))*(/#)?$|^#$",
     "a topic filter without \"$share/\"; \"+\" and \"#\" stand alone between slashes, \"#\" at the end"};
 const struct config_form form_not_empty = {is_not_empty, "^.", "a text that is not empty"};

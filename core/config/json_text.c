@@ -102,6 +102,19 @@ static const char *hint_of(const json_error_t *error, gmq_view text)
     }
 }
 
+/* The library's message without control characters, which the text that it cites may have; quotation marks stay. */
+static void message_write(const char *text, char *message, size_t size)
+{
+    text_printable(message, size, gmq_view_of(text));
+    char *to = message;
+    for (const char *from = message; *from != '\0'; from++) {
+        if (from[0] == '\\' && (from[1] == '"' || from[1] == '\\'))
+            from++;
+        *to++ = *from;
+    }
+    *to = '\0';
+}
+
 json_t *json_text_parse(gmq_view text, const char *file, struct problems *problems)
 {
     json_error_t error;
@@ -112,7 +125,7 @@ json_t *json_text_parse(gmq_view text, const char *file, struct problems *proble
     if (is_memory_out)
         return NULL;
     char message[2 * JSON_ERROR_TEXT_LENGTH];
-    text_printable(message, sizeof(message), gmq_view_of(error.text));
+    message_write(error.text, message, sizeof(message));
     int line = error.line > 0 ? error.line : 1;
     int column = error.column > 0 ? error.column : 1;
     problems_add(problems, "%s:%d:%d: %s; %s", file, line, column, message, hint_of(&error, text));

@@ -93,7 +93,8 @@ static bool fits_choice(struct reader *reader, const struct schema_key *key, con
     char words[WORDS_SIZE];
     char otherwise[WORDS_SIZE + 32];
     choices_write(key->choices, words);
-    snprintf(otherwise, sizeof(otherwise), "use %s%s", key->choices[1] != NULL ? "one of " : "", words);
+    snprintf(otherwise, sizeof(otherwise), "use %s%s", (key->kinds & KIND_NUMBER) != 0 ? "a number or " : "one of ",
+             words);
     reader_error_unknown(reader, node, value, key->choices, (const char *const[]){"value", otherwise});
     return false;
 }

@@ -62,8 +62,12 @@ void store_topics(struct reader *reader, const struct schema_key *key, const str
     if (!elements_fit(reader, key, node))
         return;
     entry->topics = reader_allocate(reader, count + 1, sizeof(*entry->topics));
-    for (size_t i = 0; entry->topics != NULL && i < count; i++)
+    for (size_t i = 0; entry->topics != NULL && i < count; i++) {
         entry->topics[i] = reader_copy(reader, json_string_value(json_array_get(node->json, i)));
+        /* A gap would be taken for the end. */
+        if (entry->topics[i] == NULL)
+            return;
+    }
 }
 
 /* The listener's index, or -1 after telling that there is none. */

@@ -12,6 +12,9 @@ schema_store store_choice;   /* the index among the choices, an enum */
 schema_store store_settings; /* struct gmq_settings * */
 schema_store store_object;   /* the keys into the struct there */
 
+/* struct config_limits at the row's offset. */
+schema_store store_limits;
+
 /* Into struct config. */
 schema_store store_workers, store_listeners, store_plugins;
 
