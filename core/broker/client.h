@@ -1,8 +1,8 @@
-/* A network connection as the broker's state sees it: from accept to close, with what CONNECT settled. The struct behind
- * gmq_client; net/ embeds it in its connection.
+/* A network connection as the broker's state sees it: from accept to close, with what CONNECT settled. The struct
+ * behind gmq_client; net/ embeds it in its connection.
  *
- * States only go down the list. A client that is closing takes no packets and is sent nothing more; it is detached from its
- * session and freed at the end of the turn by net/, which calls client_gone() before. */
+ * States only go down the list. A client that is closing takes no packets and is sent nothing more; it is detached from
+ * its session and freed at the end of the turn by net/, which calls client_gone() before. */
 #ifndef BROKER_CLIENT_H
 #define BROKER_CLIENT_H
 
@@ -27,7 +27,7 @@ enum client_state {
 
 struct gmq_client {
     struct shard *shard;
-    struct session *session; /* or NULL */
+    struct session *session;               /* or NULL */
     struct gmq_deferral *connect_deferral; /* under which its CONNECT waits, or NULL */
     struct gmq_deferral *deferral;         /* under which another packet waits, or NULL */
     struct output output;
@@ -38,15 +38,16 @@ struct gmq_client {
     char *user_name;  /* terminated; NULL: none */
     uint16_t identifier_length;
     uint16_t user_name_length;
-    uint8_t state;   /* enum client_state */
-    uint8_t version; /* 0 before CONNECT */
-    bool is_attended;        /* client_attention was called this turn */
+    uint8_t state;    /* enum client_state */
+    uint8_t version;  /* 0 before CONNECT */
+    bool is_attended; /* client_attention was called this turn */
     bool is_authenticated;
     bool has_authentication; /* CONNECT named a method */
     bool wants_problem_information;
     bool is_connack_sent;
     bool is_identifier_assigned;
-    uint16_t keep_alive;     /* seconds, 0: none */
+    bool is_paused;           /* its packets wait for a deferred verdict */
+    uint16_t keep_alive;      /* seconds, 0: none */
     uint16_t receive_maximum; /* of the client: our window towards it */
     uint16_t topic_alias_maximum_in;
     uint16_t topic_alias_maximum_out;
@@ -56,8 +57,8 @@ struct gmq_client {
     const char *listener_name;
     struct alias_in *aliases_in;   /* NULL until used */
     struct alias_out *aliases_out; /* NULL until used */
-    struct bytes *bytes; /* plugins' bytes */
-    char *authentication_method; /* NULL: none */
+    struct bytes *bytes;           /* plugins' bytes */
+    char *authentication_method;   /* NULL: none */
 };
 
 /* Starts the connect timeout and runs the OPEN callbacks. The caller has cleared the struct and set the three listener
@@ -78,15 +79,19 @@ enum client_outcome {
 /* Takes one complete packet. */
 enum client_outcome client_packet(struct gmq_client *client, const struct frame *frame, uint32_t *worker);
 
-/* What is in the stream is no packet (bad remaining length), or one longer than limits.packet_size_bytes (`is_too_large`). */
+/* What is in the stream is no packet (bad remaining length), or one longer than limits.packet_size_bytes
+ * (`is_too_large`). */
 void client_bad_frame(struct gmq_client *client, bool is_too_large);
 
-/* Begins to close: an MQTT 5.0 client that is connected gets DISCONNECT with `reason` unless that is 0. Idempotent. `text`
- * is for the log and, where the client wants it, the reason string; may be NULL. */
+/* Begins to close: an MQTT 5.0 client that is connected gets DISCONNECT with `reason` unless that is 0. Idempotent.
+ * `text` is for the log and, where the client wants it, the reason string; may be NULL. */
 void client_close(struct gmq_client *client, gmq_reason reason, const char *text);
 
 /* The peer closed, or an error of the socket: no DISCONNECT. */
 void client_lost(struct gmq_client *client, const char *why);
+
+/* A CONNACK with reason 0 is on its way: keep alive begins, and what waits in the session may go out. */
+void client_connected(struct gmq_client *client);
 
 /* Called once by net/ when the connection is about to be freed: CLOSE callbacks, will, session left behind. */
 void client_gone(struct gmq_client *client);

@@ -1,8 +1,8 @@
-/* A worker's share of the broker's state: its sessions, clients and timers, touched by its thread alone; and the state that
- * all workers share.
+/* A worker's share of the broker's state: its sessions, clients and timers, touched by its thread alone; and the state
+ * that all workers share.
  *
- * The rooms above drive it: they hand in packets, mail and time, and give the functions by which it reaches sockets and other
- * workers. */
+ * The rooms above drive it: they hand in packets, mail and time, and give the functions by which it reaches sockets and
+ * other workers. */
 #ifndef BROKER_SHARD_H
 #define BROKER_SHARD_H
 
@@ -31,10 +31,11 @@ struct shard_mail {
 
 /* How a shard reaches what is above it. All but `post_any` are called on the shard's worker. */
 struct shard_ways {
-    /* The client's output has become non-empty, or its client closing: flush it, or look at it, at the end of the turn. */
+    /* The client's output has become non-empty, or its client closing: flush it, or look at it, at the end of the turn.
+     */
     void (*client_attention)(struct gmq_client *client);
-    /* Stop and go on taking packets from the client (deferred verdicts). Going on may deliver packets that were read already,
-     * but not before the end of the turn. */
+    /* Stop and go on taking packets from the client (deferred verdicts). Going on may deliver packets that were read
+     * already, but not before the end of the turn. */
     void (*client_pause)(struct gmq_client *client);
     void (*client_resume)(struct gmq_client *client);
     /* The text of the peer's address. */
@@ -63,7 +64,7 @@ struct broker {
 };
 
 struct broker *broker_new(uint32_t worker_count, const struct shard_ways *ways); /* NULL: memory is out */
-void broker_free(struct broker *broker); /* all shards are gone */
+void broker_free(struct broker *broker);                                         /* all shards are gone */
 
 /* The worker where sessions of this client identifier live. */
 uint32_t broker_worker_of(const struct broker *broker, gmq_view client_identifier);
@@ -89,9 +90,9 @@ struct shard {
     uint64_t last_delivery_mark;
     uint64_t identifier_counter;
     struct log_limiter limiters[GMQ_AUTH + 1]; /* of lines that a peer can cause, by packet type */
-    struct ev_loop *loop; /* for gmq_call_loop */
-    void *sockets;        /* net/'s */
-    void *upper;          /* worker/'s */
+    struct ev_loop *loop;                      /* for gmq_call_loop */
+    void *sockets;                             /* net/'s */
+    void *upper;                               /* worker/'s */
 };
 
 /* On the worker's own thread. The shard joins the grace periods. NULL: memory is out. */
@@ -121,9 +122,12 @@ void shard_call_end(struct shard *shard);
 /* Runs the callbacks of an event. */
 void shard_call_back(struct shard *shard, gmq_event event, struct gmq_client *client);
 
-/* Takes over a generation (before it: worker_start callbacks of plugins that are new here), and lets the plugins go that
- * `next` hasn't but `previous` had: worker_stop callbacks, timers, watches. `is_kept` is generation_has_plugin of the
- * current one. Called between packets. */
+/* The worker is about to serve: worker_start callbacks of its first generation. */
+void shard_start(struct shard *shard);
+
+/* Takes over a generation (before it: worker_start callbacks of plugins that are new here), and lets the plugins go
+ * that `next` hasn't but `previous` had: worker_stop callbacks, timers, watches. At the end of the broker the current
+ * generation is released, too. Called between packets. */
 void shard_adopt(struct shard *shard, struct generation *next);
 void shard_release(struct shard *shard, struct generation *previous);
 

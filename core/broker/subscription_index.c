@@ -405,3 +405,8 @@ uint64_t subscription_count(const struct subscription_index *index)
 {
     return atomic_load_explicit(&index->count, memory_order_relaxed);
 }
+
+struct topic_node *subscription_node(const struct subscription_index *index, gmq_view filter)
+{
+    return topic_tree_find(&index->tree, filter);
+}

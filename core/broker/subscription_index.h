@@ -58,6 +58,9 @@ enum subscription_change subscription_add(struct subscription_index *index, stru
 bool subscription_remove(struct subscription_index *index, struct grace_reader *reader, gmq_view filter,
                          struct session *session);
 
+/* Reader. The node of a filter (a shared one without its "$share/NAME/"), or NULL if nobody has it. */
+struct topic_node *subscription_node(const struct subscription_index *index, gmq_view filter);
+
 /* How many there are in all. */
 uint64_t subscription_count(const struct subscription_index *index);
 

@@ -1,0 +1,138 @@
+/* From a publication to all sessions that want it. */
+#include "broker/delivery.h"
+
+#include "broker/delivery_target.h"
+
+#include <string.h>
+
+/* One fan-out: the lists of targets by worker; this worker's is used where subscriptions may overlap. */
+struct fan_out {
+    struct shard *shard;
+    struct publication *publication;
+    bool may_overlap; /* more than one filter matched */
+    bool is_short_of_memory;
+    uint32_t matched;
+    struct target_list lists[BROKER_WORKERS_MAX];
+};
+
+static void fan_out_to(struct fan_out *fan, const struct subscriber *subscriber, struct session *session,
+                       bool is_shared)
+{
+    fan->matched++;
+    if (subscriber->worker == fan->shard->index && !fan->may_overlap) {
+        target_deliver_single(session, fan->publication, subscriber->options, subscriber->identifier, is_shared);
+        return;
+    }
+    if (!target_list_add(&fan->lists[subscriber->worker], &fan->shard->arena, subscriber, session, is_shared))
+        fan->is_short_of_memory = true;
+}
+
+static void fan_out_to_set(struct fan_out *fan, struct subscriber_set *set)
+{
+    uint32_t count = atomic_load_explicit(&set->count, memory_order_acquire);
+    for (uint32_t i = 0; i < count; i++) {
+        struct session *session = subscriber_session(&set->subscribers[i]);
+        if (session != NULL)
+            fan_out_to(fan, &set->subscribers[i], session, false);
+    }
+}
+
+/* Presence may be read on any worker; the session's other fields only on its own. Whose turn it is goes round, so that
+ * each member gets its share; a member that is away or can't keep up is passed over while another is ready. */
+static struct subscriber *group_choose(struct share_group *group, const struct session *except)
+{
+    struct subscriber_set *set = atomic_load_explicit(&group->members, memory_order_acquire);
+    uint32_t count = set != NULL ? atomic_load_explicit(&set->count, memory_order_acquire) : 0;
+    if (count == 0)
+        return NULL;
+    uint32_t turn = atomic_fetch_add_explicit(&group->turn, 1, memory_order_relaxed);
+    struct subscriber *best = NULL;
+    int best_presence = -1;
+    for (uint32_t i = 0; i < count && best_presence < SESSION_READY; i++) {
+        struct subscriber *subscriber = &set->subscribers[(turn + i) % count];
+        struct session *session = subscriber_session(subscriber);
+        if (session == NULL || session == except)
+            continue;
+        int presence = atomic_load_explicit(&session->presence, memory_order_relaxed);
+        if (presence <= best_presence)
+            continue;
+        best = subscriber;
+        best_presence = presence;
+    }
+    return best;
+}
+
+static bool fan_out_to_group(struct fan_out *fan, struct share_group *group)
+{
+    struct subscriber *subscriber = group_choose(group, fan->publication->except);
+    struct session *session = subscriber != NULL ? subscriber_session(subscriber) : NULL;
+    if (session == NULL)
+        return false;
+    fan_out_to(fan, subscriber, session, true);
+    return true;
+}
+
+static void fan_out_to_filter(struct fan_out *fan, struct filter_subscribers *filter)
+{
+    struct subscriber_set *set = atomic_load_explicit(&filter->set, memory_order_acquire);
+    if (set != NULL)
+        fan_out_to_set(fan, set);
+    struct share_group *group = atomic_load_explicit(&filter->groups, memory_order_acquire);
+    for (; group != NULL; group = atomic_load_explicit(&group->next, memory_order_acquire))
+        (void)fan_out_to_group(fan, group);
+}
+
+static void fan_out_begin(struct fan_out *fan, struct shard *shard, struct publication *publication)
+{
+    fan->shard = shard;
+    fan->publication = publication;
+    fan->may_overlap = false;
+    fan->is_short_of_memory = false;
+    fan->matched = 0;
+    memset(fan->lists, 0, shard->broker->worker_count * sizeof fan->lists[0]);
+    shard->call_depth++; /* the lists are in the arena */
+}
+
+static gmq_status fan_out_end(struct fan_out *fan)
+{
+    struct shard *shard = fan->shard;
+    for (uint32_t worker = 0; worker < shard->broker->worker_count; worker++) {
+        struct target_list *list = &fan->lists[worker];
+        if (list->count == 0)
+            continue;
+        if (worker == shard->index)
+            target_list_deliver(shard, list, fan->publication);
+        else if (!target_list_post(shard, worker, list, fan->publication))
+            fan->is_short_of_memory = true;
+    }
+    shard_call_end(shard);
+    return fan->is_short_of_memory ? GMQ_ERROR_MEMORY : GMQ_OK;
+}
+
+gmq_status delivery_publish(struct shard *shard, struct publication *publication, uint32_t *matched)
+{
+    const struct match *match =
+        subscription_match(shard->broker->subscriptions, shard->matches, publication->parts.topic);
+    if (match == NULL)
+        return GMQ_ERROR_MEMORY;
+    if (matched != NULL)
+        *matched = 0;
+    if (match->count == 0)
+        return GMQ_OK;
+    struct fan_out fan;
+    fan_out_begin(&fan, shard, publication);
+    fan.may_overlap = match->count > 1;
+    for (uint32_t i = 0; i < match->count; i++)
+        fan_out_to_filter(&fan, match->filters[i]);
+    if (matched != NULL)
+        *matched = fan.matched;
+    return fan_out_end(&fan);
+}
+
+bool delivery_to_group(struct shard *shard, struct publication *publication, struct share_group *group)
+{
+    struct fan_out fan;
+    fan_out_begin(&fan, shard, publication);
+    bool is_taken = fan_out_to_group(&fan, group);
+    return fan_out_end(&fan) == GMQ_OK && is_taken;
+}

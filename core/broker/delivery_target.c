@@ -1,0 +1,165 @@
+/* Who gets one message: overlapping subscriptions put together, lists for other workers sent there. */
+#include "broker/delivery_target.h"
+
+#include "base/memory.h"
+
+#include <string.h>
+
+enum { TARGET_FIRST_CAPACITY = 32 };
+
+bool target_list_add(struct target_list *list, struct arena *arena, const struct subscriber *subscriber,
+                     struct session *session, bool is_shared)
+{
+    if (list->count == list->capacity) {
+        uint32_t capacity = list->capacity == 0 ? TARGET_FIRST_CAPACITY : list->capacity * 2;
+        struct delivery_target *targets = arena_alloc(arena, capacity * sizeof *targets);
+        if (targets == NULL)
+            return false;
+        if (list->count > 0)
+            memcpy(targets, list->targets, list->count * sizeof *targets);
+        list->targets = targets;
+        list->capacity = capacity;
+    }
+    list->targets[list->count++] = (struct delivery_target){
+        .session = session,
+        .identifier = subscriber->identifier,
+        .options = subscriber->options,
+        .is_shared = is_shared,
+    };
+    return true;
+}
+
+static bool target_is_own(const struct session *session, const struct publication *publication, uint8_t options)
+{
+    return (options & SUBSCRIBE_NO_LOCAL) != 0 && session->number == publication->parts.publisher;
+}
+
+static uint8_t target_qos(const struct publication *publication, uint8_t options)
+{
+    uint8_t granted = options & SUBSCRIBE_QOS_MASK;
+    return granted < publication->parts.qos ? granted : publication->parts.qos;
+}
+
+void target_deliver_single(struct session *session, struct publication *publication, uint8_t options,
+                           uint32_t identifier, bool is_shared)
+{
+    if (session->is_ended || target_is_own(session, publication, options))
+        return;
+    struct delivery_order order = {
+        .qos = target_qos(publication, options),
+        .is_retained = publication->parts.is_retained && (options & SUBSCRIBE_RETAIN_AS_PUBLISHED) != 0,
+        .is_shared = is_shared,
+        .identifier_count = identifier != 0 ? 1 : 0,
+        .identifiers = &identifier,
+    };
+    delivery_to_session(session, publication, &order);
+}
+
+/* Puts the subscriptions of one session together under the first of them: the highest QoS counts [MQTT-3.3.4-2], every
+ * identifier is kept [MQTT-3.3.4-4]. What is shared stands alone. */
+static void target_list_merge(struct shard *shard, struct target_list *list, const struct publication *publication)
+{
+    uint64_t mark = ++shard->last_delivery_mark;
+    for (uint32_t i = 0; i < list->count; i++) {
+        struct delivery_target *target = &list->targets[i];
+        struct session *session = target->session;
+        if (target->is_shared || session->is_ended)
+            continue;
+        if (target_is_own(session, publication, target->options)) {
+            target->session = NULL;
+            continue;
+        }
+        if (session->mark != mark) {
+            session->mark = mark;
+            session->mark_slot = i;
+            continue;
+        }
+        struct delivery_target *first = &list->targets[session->mark_slot];
+        uint8_t qos = (uint8_t)(first->options & SUBSCRIBE_QOS_MASK);
+        uint8_t other = (uint8_t)(target->options & SUBSCRIBE_QOS_MASK);
+        uint8_t flags = (uint8_t)((first->options | target->options) & SUBSCRIBE_RETAIN_AS_PUBLISHED);
+        first->options = (uint8_t)((qos > other ? qos : other) | flags);
+        target->next = first->next;
+        first->next = i + 1;
+        target->session = NULL;
+    }
+}
+
+static void target_deliver_merged(struct shard *shard, struct target_list *list, struct delivery_target *first,
+                                  struct publication *publication)
+{
+    uint32_t most = 0;
+    for (uint32_t next = first->next; next != 0; next = list->targets[next - 1].next)
+        most++;
+    uint32_t *identifiers = arena_alloc(&shard->arena, (most + 1) * sizeof *identifiers);
+    if (identifiers == NULL)
+        return;
+    uint32_t count = 0;
+    for (const struct delivery_target *target = first;; target = &list->targets[target->next - 1]) {
+        if (target->identifier != 0)
+            identifiers[count++] = target->identifier;
+        if (target->next == 0)
+            break;
+    }
+    struct delivery_order order = {
+        .qos = target_qos(publication, first->options),
+        .is_retained = publication->parts.is_retained && (first->options & SUBSCRIBE_RETAIN_AS_PUBLISHED) != 0,
+        .identifier_count = count,
+        .identifiers = identifiers,
+    };
+    delivery_to_session(first->session, publication, &order);
+}
+
+void target_list_deliver(struct shard *shard, struct target_list *list, struct publication *publication)
+{
+    target_list_merge(shard, list, publication);
+    for (uint32_t i = 0; i < list->count; i++) {
+        struct delivery_target *target = &list->targets[i];
+        if (target->session == NULL)
+            continue;
+        if (target->next == 0)
+            target_deliver_single(target->session, publication, target->options, target->identifier, target->is_shared);
+        else
+            target_deliver_merged(shard, list, target, publication);
+    }
+}
+
+/* A message and who is to get it, on the way to another worker. */
+struct target_mail {
+    struct shard_mail mail;
+    struct message *message;
+    uint32_t count;
+    struct delivery_target targets[];
+};
+
+static void target_mail_arrived(struct shard *shard, struct shard_mail *mail)
+{
+    struct target_mail *target_mail = (struct target_mail *)(void *)mail;
+    struct target_list list = {.targets = target_mail->targets, .count = target_mail->count};
+    struct publication publication;
+    publication_init_kept(&publication, target_mail->message);
+    shard->call_depth++;
+    target_list_deliver(shard, &list, &publication);
+    shard_call_end(shard);
+    publication_deinit(&publication);
+    message_unref(target_mail->message);
+    mem_free(target_mail);
+}
+
+bool target_list_post(struct shard *shard, uint32_t worker, const struct target_list *list,
+                      struct publication *publication)
+{
+    struct message *message = publication_message(publication);
+    if (message == NULL)
+        return false;
+    struct target_mail *mail = mem_alloc(sizeof *mail + list->count * sizeof mail->targets[0]);
+    if (mail == NULL)
+        return false;
+    message_ref(message, 1);
+    mail->mail.handle = target_mail_arrived;
+    mail->message = message;
+    mail->count = list->count;
+    memcpy(mail->targets, list->targets, list->count * sizeof mail->targets[0]);
+    shard_post(shard, worker, &mail->mail);
+    return true;
+}

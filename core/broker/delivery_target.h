@@ -1,0 +1,38 @@
+/* Lists of sessions that are to get one message, by worker. */
+#ifndef BROKER_DELIVERY_TARGET_H
+#define BROKER_DELIVERY_TARGET_H
+
+#include "broker/delivery.h"
+
+/* One subscription that matched. */
+struct delivery_target {
+    struct session *session;
+    uint32_t identifier; /* subscription identifier, 0: none */
+    uint32_t next;       /* of the same session, as index + 1; 0: none */
+    uint8_t options;
+    bool is_shared;
+};
+
+/* In an arena; all zero is empty. */
+struct target_list {
+    struct delivery_target *targets;
+    uint32_t count;
+    uint32_t capacity;
+};
+
+/* False: memory is out. */
+bool target_list_add(struct target_list *list, struct arena *arena, const struct subscriber *subscriber,
+                     struct session *session, bool is_shared);
+
+/* Delivers to each session of the list once, all of them this worker's. */
+void target_list_deliver(struct shard *shard, struct target_list *list, struct publication *publication);
+
+/* Hands the list and the message to another worker. False: memory is out. */
+bool target_list_post(struct shard *shard, uint32_t worker, const struct target_list *list,
+                      struct publication *publication);
+
+/* Delivers to one subscriber of this worker that has just one matching subscription. */
+void target_deliver_single(struct session *session, struct publication *publication, uint8_t options,
+                           uint32_t identifier, bool is_shared);
+
+#endif
