@@ -1,0 +1,19 @@
+"""What the environment says about a test run.
+
+GRAFTMQ_BUILD    the build folder to test (default build/release), or "mosquitto": the packet-level tests hold for any
+                 broker, so Debian's mosquitto can be used to find out whether a test is right
+GRAFTMQ_WORKERS  numbers of workers to test with (default 1,4)
+GRAFTMQ_LIMIT    seconds that a test waits for an event before it fails (default 10, or 30 under a sanitizer)
+"""
+
+import os
+import pathlib
+
+REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
+IS_MOSQUITTO = os.environ.get("GRAFTMQ_BUILD") == "mosquitto"
+BUILD = (REPOSITORY / os.environ.get("GRAFTMQ_BUILD", "build/release")).resolve()
+PROGRAM = BUILD / "graftmq"
+PLUGINS = BUILD / "plugins"
+WORKERS = [1] if IS_MOSQUITTO else [int(each) for each in os.environ.get("GRAFTMQ_WORKERS", "1,4").split(",")]
+IS_SANITIZED = BUILD.name in ("asan", "tsan")
+LIMIT = float(os.environ.get("GRAFTMQ_LIMIT", "30" if IS_SANITIZED else "10"))

@@ -1,0 +1,226 @@
+"""SUBSCRIBE, UNSUBSCRIBE and topic filters (MQTT 5.0, 3.8 to 3.11, 4.7)."""
+
+import pytest
+
+from harness import packet as mqtt
+from harness.client import unique
+
+# filter, topics that match, topics that don't; X stands for a name that no other test uses
+FILTERS = [
+    ("X/a/b", ["X/a/b"], ["X/a", "X/a/b/", "X/a/B", "/X/a/b", "X/a/b/c"]),
+    ("X/#", ["X", "X/", "X/a", "X/a/b/c", "X//"], ["Xa", "/X"]),
+    ("X/a/#", ["X/a", "X/a/b", "X/a/b/c"], ["X", "X/b", "X/ab"]),
+    ("X/+", ["X/a", "X/"], ["X", "X/a/b", "X/a/"]),
+    ("X/+/+", ["X/a/b", "X//"], ["X/a", "X/a/b/c"]),
+    ("X/+/b", ["X/a/b", "X//b"], ["X/a/c", "X/b"]),
+    ("X/+/b/#", ["X/a/b", "X/a/b/c/d"], ["X/a/c/b"]),
+    ("+/X/a", ["b/X/a", "/X/a"], ["X/a", "$b/X/a"]),
+    ("+/X/+/#", ["b/X/a", "b/X/a/c"], ["b/X", "$SYS/X/a"]),
+    ("/X", ["/X"], ["X", "//X"]),
+    ("/+/X", ["/a/X", "//X"], ["a/X"]),
+    ("X//a", ["X//a"], ["X/a", "X///a"]),
+    ("$X/#", ["$X", "$X/a"], ["X/a"]),
+    ("$X/+", ["$X/a"], ["$X"]),
+    ("X/жук/+", ["X/жук/蟲"], ["X/жу/蟲"]),
+    ("X/ a", ["X/ a"], ["X/a"]),
+]
+
+
+@pytest.mark.parametrize("pattern, matching, others", FILTERS, ids=[each[0] for each in FILTERS])
+def test_filters_match_as_the_standard_says(broker, pattern, matching, others):
+    name = unique()
+    client, publisher = broker.connect(), broker.connect()
+    client.subscribe(pattern.replace("X", name))
+    for each in others + matching:
+        publisher.publish(each.replace("X", name), each, 0)
+    for each in matching:
+        client.expect_publish(each.replace("X", name), each)
+    client.expect_nothing(publisher)
+
+
+def test_everything_matches_the_lone_hash_but_dollar_topics(start_broker):
+    """[MQTT-4.7.2-1]"""
+    broker = start_broker()
+    client, publisher = broker.connect(), broker.connect()
+    client.subscribe("#")
+    for topic in ("$x/y", "a", "/", "a/b/c", "$z"):
+        publisher.publish(topic, topic)
+    for topic in ("a", "/", "a/b/c"):
+        client.expect_publish(topic, topic)
+    client.expect_nothing(publisher)
+
+
+WRONG_FILTERS = ["a#", "#/a", "a/#/b", "a+", "+a", "a/+b/c", "", "a/b#", "##", "++", "a\0b", b"a\xff"]
+
+
+@pytest.mark.parametrize("pattern", WRONG_FILTERS, ids=repr)
+def test_a_wrong_filter_is_refused(broker, version, pattern):
+    """[MQTT-4.7.1-1] [MQTT-4.7.1-2] [MQTT-4.7.3-1] [MQTT-4.7.3-2]"""
+    client = broker.connect(version=version)
+    client.send(mqtt.subscribe(1, [("fine", 0), (pattern, 0)], version))
+    client.expect_end({0x81, 0x82, 0x8F})
+
+
+@pytest.mark.parametrize("pattern", ["a#", "a/#/b", ""], ids=repr)
+def test_a_wrong_filter_to_unsubscribe_from_is_refused(broker, version, pattern):
+    client = broker.connect(version=version)
+    client.send(mqtt.unsubscribe(1, [pattern], version))
+    client.expect_end({0x81, 0x82, 0x8F})
+
+
+def test_one_suback_answers_all_filters_in_order(broker, version, topic):
+    """[MQTT-3.8.4-5] [MQTT-3.8.4-6]"""
+    client = broker.connect(version=version)
+    assert client.subscribe((topic + "/a", 2), (topic + "/b", 0), (topic + "/c", 1), (topic + "/#", 0)) == [2, 0, 1, 0]
+    assert len(client.subscribe(*((f"{topic}/{number}", number % 3) for number in range(300)))) == 300
+
+
+def test_suback_carries_the_packet_identifier(broker, version, topic):
+    client = broker.connect(version=version)
+    for identifier in (1, 255, 256, 65535):
+        client.send(mqtt.subscribe(identifier, [(topic, 0)], version))
+        client.expect(mqtt.SUBACK, packet_identifier=identifier)
+        client.send(mqtt.unsubscribe(identifier, [topic], version))
+        client.expect(mqtt.UNSUBACK, packet_identifier=identifier)
+
+
+def test_unsubscribing_ends_the_delivery(broker, version, topic):
+    """[MQTT-3.10.4-2]"""
+    client, publisher = broker.connect(version=version), broker.connect(version=version)
+    client.subscribe((topic + "/a", 1), (topic + "/+", 1), (topic + "/b", 1))
+    reasons = client.unsubscribe(topic + "/+", topic + "/a")
+    assert reasons == ([0, 0] if version == 5 else [])
+    publisher.publish(topic + "/a", b"no", 1)
+    publisher.publish(topic + "/b", b"yes", 1)
+    client.expect_publish(topic + "/b", b"yes", 1)
+    client.expect_nothing(publisher)
+
+
+def test_unsubscribing_from_nothing_is_answered(broker, version, topic):
+    """[MQTT-3.10.4-5]"""
+    client = broker.connect(version=version)
+    client.subscribe(topic + "/+")
+    assert client.unsubscribe(topic, topic + "/a") == ([0x11, 0x11] if version == 5 else [])
+    client.publish(topic + "/a", b"still")
+    client.expect_publish(topic + "/a", b"still")
+
+
+def test_a_message_on_its_way_before_unsubscribe_may_still_be_acknowledged(broker, version, topic):
+    """[MQTT-3.10.4-3]"""
+    client = broker.connect(version=version)
+    client.subscribe((topic, 2))
+    client.publish(topic, b"x", 2)
+    packet = client.expect(mqtt.PUBLISH, qos=2)
+    client.unsubscribe(topic)
+    client.acknowledge(packet)
+
+
+def test_subscribing_again_replaces_the_subscription(broker, version, topic):
+    """[MQTT-3.8.4-3]"""
+    client = broker.connect(version=version)
+    for qos in (2, 0, 1):
+        assert client.subscribe((topic, qos)) == [qos]
+        client.publish(topic, b"x", 2)
+        client.expect_publish(topic, b"x", qos)
+    client.expect_nothing(client)
+
+
+def test_overlapping_subscriptions_give_the_highest_qos(broker, version, topic):
+    """[MQTT-3.3.4-2]: one copy with the highest QoS, or one for each"""
+    client, publisher = broker.connect(version=version), broker.connect(version=version)
+    client.subscribe((topic + "/#", 0), (topic + "/a", 2), (topic + "/+", 1), ("end-" + topic, 0))
+    publisher.publish(topic + "/a", b"x", 2)
+    publisher.publish("end-" + topic, b"")
+    got = []
+    while (packet := client.take(mqtt.PUBLISH)).topic == topic + "/a":
+        got.append(packet.qos)
+        if packet.qos:
+            client.acknowledge(packet)
+    assert max(got) == 2 and len(got) in (1, 3)
+
+
+def test_overlapping_subscriptions_bring_all_their_identifiers(broker, topic):
+    """[MQTT-3.3.4-3] to [MQTT-3.3.4-5]"""
+    client, publisher = broker.connect(), broker.connect()
+    client.subscribe((topic + "/#", 1), properties={"subscription_identifier": 1})
+    client.subscribe((topic + "/a", 1), properties={"subscription_identifier": 268435455})
+    client.subscribe((topic + "/+", 1))
+    client.subscribe((topic + "/b", 1), properties={"subscription_identifier": 77})
+    client.subscribe("end-" + topic)
+    publisher.publish(topic + "/a", b"x", 1)
+    publisher.publish("end-" + topic, b"")
+    got = []
+    while (packet := client.take(mqtt.PUBLISH)).topic == topic + "/a":
+        got += packet.all("subscription_identifier")
+        client.acknowledge(packet)
+    assert sorted(got) == [1, 268435455]
+
+
+def test_a_subscription_identifier_can_be_replaced_and_removed(broker, topic):
+    client = broker.connect()
+    for identifiers in ([5], [128], []):
+        client.subscribe(topic, properties={"subscription_identifier": identifiers})
+        client.publish(topic, b"x")
+        assert client.expect_publish(topic, b"x").all("subscription_identifier") == identifiers
+
+
+def test_a_subscription_identifier_counts_for_all_filters_of_its_packet(broker, topic):
+    client = broker.connect()
+    client.subscribe(topic + "/a", topic + "/b", properties={"subscription_identifier": 9})
+    for name in ("/a", "/b"):
+        client.publish(topic + name, b"x")
+        client.expect_publish(topic + name, b"x", subscription_identifier=9)
+
+
+def test_each_subscriber_gets_its_own_identifiers(broker, topic):
+    clients = [broker.connect() for _ in range(4)]
+    for number, client in enumerate(clients, 1):
+        client.subscribe((topic, 1), properties={"subscription_identifier": number})
+    clients[0].publish(topic, b"x", 1)
+    for number, client in enumerate(clients, 1):
+        assert client.expect_publish(topic, b"x", 1).all("subscription_identifier") == [number]
+
+
+def test_no_local_keeps_ones_own_messages_away(broker, topic):
+    """[MQTT-3.8.3-3]"""
+    client, other = broker.connect(), broker.connect()
+    client.subscribe((topic, mqtt.options(1, no_local=True)))
+    client.publish(topic, b"own", 1)
+    other.publish(topic, b"other's", 1)
+    client.expect_publish(topic, b"other's", 1)
+    client.expect_nothing(client)
+
+
+def test_no_local_of_one_subscription_leaves_the_other_alone(broker, topic):
+    client = broker.connect()
+    client.subscribe((topic + "/#", mqtt.options(1, no_local=True)), (topic + "/a", 1))
+    client.publish(topic + "/a", b"own", 1)
+    client.expect_publish(topic + "/a", b"own", 1)
+    client.expect_nothing(client)
+
+
+def test_the_publishers_subscription_identifiers_go_nowhere(broker, topic):
+    """A client must not send one [MQTT-3.3.4-6]."""
+    client = broker.connect()
+    client.send(mqtt.publish(topic, b"x", properties={"subscription_identifier": 1}))
+    client.expect_end({0x82, 0x81})
+
+
+def test_a_filter_may_have_many_levels(broker, version, topic):
+    deep = topic + "/a" * 100
+    client = broker.connect(version=version)
+    client.subscribe((deep, 1), (topic + "/+" * 100, 1))
+    client.publish(deep, b"x", 1)
+    assert client.take(mqtt.PUBLISH).topic == deep
+
+
+def test_subscriptions_that_come_and_go_leave_the_others_alone(broker, topic):
+    """The index of subscriptions under change, with messages passing through it."""
+    steady, changing, publisher = broker.connect(), broker.connect(), broker.connect()
+    steady.subscribe(topic + "/+/x")
+    for number in range(100):
+        changing.subscribe(f"{topic}/{number}/x", f"{topic}/{number}/#", f"{topic}/+/x/{number}")
+        publisher.publish(f"{topic}/{number}/x", str(number))
+        steady.expect_publish(f"{topic}/{number}/x", str(number))
+        changing.unsubscribe(f"{topic}/{number}/x", f"{topic}/{number}/#", f"{topic}/+/x/{number}")
+    steady.expect_nothing(publisher)
