@@ -5,9 +5,10 @@
 #include "base/memory.h"
 #include "broker/bytes.h"
 #include "broker/client.h"
-#include "broker/host.h"
+
 #include "broker/outbound.h"
 #include "broker/session.h"
+#include "plugin/host.h"
 
 #include <string.h>
 

@@ -80,5 +80,5 @@ bool gmq_settings_boolean(const gmq_settings *settings, const char *path, bool f
 
 gmq_view gmq_settings_json(const gmq_settings *settings)
 {
-    return gmq_view_of(settings->text);
+    return settings != NULL ? gmq_view_of(settings->text) : GMQ_VIEW("{}");
 }

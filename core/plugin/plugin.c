@@ -2,6 +2,7 @@
 #include "plugin/plugin.h"
 
 #include "base/memory.h"
+#include "plugin/host.h"
 #include "base/text.h"
 #include "plugin/config_lease.h"
 
@@ -133,6 +134,9 @@ void plugin_close(struct gmq_plugin *plugin)
 {
     if (plugin->is_loaded && plugin->descriptor->unload != NULL)
         plugin->descriptor->unload(plugin);
+    /* What its threads and jobs have sent to the workers may still run its code. */
+    if (plugin->host != NULL && plugin->host->drain != NULL)
+        plugin->host->drain(plugin->host);
     library_close(plugin->library);
     for (size_t i = 0; i < plugin->lease_count; i++)
         config_lease_unref(plugin->leases[i]);
