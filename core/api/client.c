@@ -5,7 +5,6 @@
 #include "base/memory.h"
 #include "broker/bytes.h"
 #include "broker/client.h"
-
 #include "broker/outbound.h"
 #include "broker/session.h"
 #include "plugin/host.h"

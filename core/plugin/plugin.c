@@ -2,9 +2,9 @@
 #include "plugin/plugin.h"
 
 #include "base/memory.h"
-#include "plugin/host.h"
 #include "base/text.h"
 #include "plugin/config_lease.h"
+#include "plugin/host.h"
 
 #include <stdio.h>
 #include <string.h>
