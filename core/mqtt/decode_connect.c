@@ -79,7 +79,7 @@ static void read_flags(struct reader *reader, struct gmq_connect *connect)
     connect->has_will = (flags & FLAG_WILL) != 0;
     connect->has_password = (flags & FLAG_PASSWORD) != 0;
     connect->has_user_name = (flags & FLAG_USER_NAME) != 0;
-    connect->will.qos = (flags & FLAG_WILL_QOS_MASK) >> FLAG_WILL_QOS_SHIFT;
+    connect->will.qos = (uint8_t)((flags & FLAG_WILL_QOS_MASK) >> FLAG_WILL_QOS_SHIFT);
     connect->will.is_retained = (flags & FLAG_WILL_RETAIN) != 0;
 }
 

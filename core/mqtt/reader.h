@@ -58,7 +58,9 @@ static inline uint8_t reader_u8(struct reader *reader)
 static inline uint16_t reader_u16(struct reader *reader)
 {
     const uint8_t *bytes = reader_take(reader, 2);
-    return bytes != NULL ? (uint16_t)(bytes[0] << 8 | bytes[1]) : 0;
+    if (bytes == NULL)
+        return 0;
+    return (uint16_t)(bytes[0] << 8 | bytes[1]);
 }
 
 static inline uint32_t reader_u32(struct reader *reader)
