@@ -44,7 +44,7 @@ struct shard *shard_new(struct broker *broker, uint32_t index, struct generation
     return NULL;
 }
 
-static void shard_end_sessions(struct shard *shard)
+void shard_end_sessions(struct shard *shard)
 {
     size_t position = 0;
     struct session *session;
@@ -170,12 +170,22 @@ void shard_adopt(struct shard *shard, struct generation *next)
     shard->arena.limit = next->config->limits.call_memory_bytes;
 }
 
+/* Whether another generation still has the plugin: the controller counts, and doesn't while workers release. */
+static bool plugin_is_kept(const struct gmq_plugin *plugin)
+{
+    return plugin->generations > 1;
+}
+
 void shard_release(struct shard *shard, struct generation *previous)
 {
-    const struct generation *current = shard->generation != previous ? shard->generation : NULL;
-    shard_call_back_changed(shard, previous, GMQ_EVENT_WORKER_STOP, current);
+    const struct route *callbacks = &previous->callbacks[GMQ_EVENT_WORKER_STOP];
+    for (uint32_t i = 0; i < callbacks->count; i++) {
+        struct route single = {.steps = &callbacks->steps[i], .count = 1, .type = callbacks->type};
+        if (!plugin_is_kept(callbacks->steps[i].plugin))
+            shard_call_route(shard, previous, &single, NULL);
+    }
     for (size_t i = 0; i < previous->plugin_count; i++) {
-        if (!generation_has_plugin(current, previous->plugins[i]))
+        if (!plugin_is_kept(previous->plugins[i]))
             shard_stop_plugin_watchers(shard, previous->plugins[i]);
     }
 }

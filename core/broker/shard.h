@@ -98,7 +98,7 @@ struct shard {
 /* On the worker's own thread. The shard joins the grace periods. NULL: memory is out. */
 struct shard *shard_new(struct broker *broker, uint32_t index, struct generation *generation, uint64_t now_ns);
 
-/* Ends all sessions without publishing wills, and frees everything; all clients must be gone. */
+/* Frees everything; all clients must be gone. Sessions that are left are ended. */
 void shard_free(struct shard *shard);
 
 static inline const struct config_limits *shard_limits(const struct shard *shard)
@@ -125,11 +125,15 @@ void shard_call_back(struct shard *shard, gmq_event event, struct gmq_client *cl
 /* The worker is about to serve: worker_start callbacks of its first generation. */
 void shard_start(struct shard *shard);
 
-/* Takes over a generation (before it: worker_start callbacks of plugins that are new here), and lets the plugins go
- * that `next` hasn't but `previous` had: worker_stop callbacks, timers, watches. At the end of the broker the current
- * generation is released, too. Called between packets. */
+/* Takes over a generation; before it, worker_start callbacks of plugins that are new here. Called between packets. */
 void shard_adopt(struct shard *shard, struct generation *next);
+
+/* Lets the plugins go that no generation but `previous` has: worker_stop callbacks, timers, watches. Old generations are
+ * released in their order, each freed before the next; at the end of the broker the current one, too. */
 void shard_release(struct shard *shard, struct generation *previous);
+
+/* The end of the broker, before the release of the last generation: ends all sessions without publishing wills. */
+void shard_end_sessions(struct shard *shard);
 
 /* Stops a plugin's timers and watches; set by worker/, which knows libev. */
 extern void (*shard_stop_plugin_watchers)(struct shard *shard, const struct gmq_plugin *plugin);
