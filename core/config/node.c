@@ -1,5 +1,4 @@
 /* The way to a value: its path, its place, and errors that carry both. */
-#include "base/buffer.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "config/place.h"

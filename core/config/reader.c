@@ -1,7 +1,6 @@
 /* Holds values to the rows of the schema. */
 #include "config/reader.h"
 
-#include "base/buffer.h"
 #include "base/text.h"
 
 #include <inttypes.h>

@@ -38,8 +38,8 @@ bool settings_equal(const struct gmq_settings *left, const struct gmq_settings *
     return left == right || json_equal(left->json, right->json) != 0;
 }
 
-/* The value at a path of keys joined by dots, or NULL. Functions without a route entry have NULL for their arguments: an
- * empty object. */
+/* The value at a path of keys joined by dots, or NULL. Functions without a route entry have NULL for their arguments:
+ * an empty object. */
 static const json_t *value_at(const struct gmq_settings *settings, const char *path)
 {
     const json_t *value = settings != NULL ? settings->json : NULL;

@@ -1,6 +1,8 @@
 /* Every allocation fails once, jansson's too. */
 #include "given.h"
 
+#include <unistd.h>
+
 Test(memory, a_file_that_can_not_be_read_for_lack_of_memory_is_an_error_or_all_there)
 {
     struct config *whole = given_config(GIVEN_FULL);
@@ -56,4 +58,26 @@ Test(memory, schema_and_table_are_whole_or_not_there)
         }
         mem_free(whole);
     }
+}
+
+Test(memory, a_file_is_loaded_whole_or_not_at_all)
+{
+    char folder[32];
+    char path[64];
+    given_folder(folder);
+    given_file(folder, "f.json", GIVEN_FULL);
+    snprintf(path, sizeof(path), "%s/f.json", folder);
+    bool has_failed = true;
+    for (uint64_t n = 1; has_failed; n++) {
+        struct problems problems = {0};
+        mem_fail_after(n);
+        struct config *config = config_load(path, NULL, &problems);
+        has_failed = mem_fail_after(0) != 0;
+        cr_expect(eq(int, config == NULL, has_failed), "allocation %d", (int)n);
+        cr_expect(eq(int, config == NULL, problems_has_errors(&problems)), "allocation %d", (int)n);
+        config_free(config);
+        problems_deinit(&problems);
+    }
+    unlink(path);
+    rmdir(folder);
 }
