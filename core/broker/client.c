@@ -124,7 +124,7 @@ static void client_say_goodbye(struct gmq_client *client, gmq_reason reason, con
 {
     union any_packet packet;
     packet_init(&packet.packet, GMQ_DISCONNECT, client->version);
-    packet.packet.reason = (uint8_t)reason;
+    packet.packet.reason = outbound_reason(GMQ_DISCONNECT, reason);
     if (client->wants_problem_information)
         outbound_set_text(&packet.packet, text);
     bool is_sent =

@@ -13,6 +13,11 @@ void outbound_set_text(struct gmq_packet *packet, const char *text)
     packet->properties.value[PROPERTY_REASON_STRING].text = gmq_view_of(text);
 }
 
+uint8_t outbound_reason(gmq_packet_type type, gmq_reason reason)
+{
+    return (uint8_t)(mqtt_reason_is_allowed(type, reason) ? reason : GMQ_REASON_UNSPECIFIED_ERROR);
+}
+
 /* Only what a CONNACK or DISCONNECT says may go to a client that does not want explanations (5.0, 3.1.2.11.7). */
 static void outbound_hold_back_problem(const struct gmq_client *client, struct gmq_packet *packet)
 {
@@ -156,7 +161,7 @@ void outbound_refuse_connect(struct gmq_client *client, gmq_reason reason, const
 {
     union any_packet packet;
     packet_init(&packet.packet, GMQ_CONNACK, client->version);
-    packet.packet.reason = (uint8_t)reason;
+    packet.packet.reason = outbound_reason(GMQ_CONNACK, reason);
     packet.connack.is_session_present = false;
     outbound_set_text(&packet.packet, text);
     if (outbound_send(client, &packet.packet, &client->shard->arena) != GMQ_OK)

@@ -19,7 +19,7 @@ static void refuse_with_ack(struct gmq_call *call, gmq_packet_type type)
     union any_packet ack;
     packet_init(&ack.packet, type, call->client->version);
     ack.packet.identifier = call->packet->identifier;
-    ack.packet.reason = (uint8_t)call->reason;
+    ack.packet.reason = outbound_reason(type, call->reason);
     outbound_set_text(&ack.packet, call->text);
     outbound_send(call->client, &ack.packet, call->arena);
 }
@@ -43,7 +43,7 @@ static void refuse_filters(struct gmq_call *call, gmq_packet_type type, uint32_t
         client_close(call->client, GMQ_REASON_SERVER_BUSY, "out of memory");
         return;
     }
-    memset(reasons, (uint8_t)call->reason, count);
+    memset(reasons, outbound_reason(type, call->reason), count);
     union any_packet ack;
     packet_init(&ack.packet, type, call->client->version);
     ack.packet.identifier = call->packet->identifier;
