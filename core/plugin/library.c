@@ -167,8 +167,8 @@ static void retire(struct library *library, size_t bytes)
     log_write(GMQ_LOG_WARNING, "loader",
               "\"%s\" stays mapped after it was closed (%s): retired, it keeps %zu KiB; %zu retired in all",
               library->path_original,
-              library->copy.is_sticky ? "it is linked with -z nodelete"
-                                      : "a thread-local destructor, an exit handler or another library holds it",
+              library->copy.is_nodelete ? "it is linked with -z nodelete"
+                                        : "a thread-local destructor, an exit handler or another library holds it",
               (bytes + 1023) / 1024, retired.count);
 }
 

@@ -28,7 +28,8 @@ struct library_copy {
     char content[33]; /* hash of the bytes */
     uint64_t size;
     bool is_borrowed; /* of another process (preflight): the file is not deleted here */
-    bool is_sticky;   /* known to stay mapped when it is closed: linked with -z nodelete, or seen in preflight */
+    bool is_nodelete; /* linked with -z nodelete */
+    bool is_sticky;   /* known to stay mapped when it is closed: for that reason, or seen in preflight */
     bool uses_origin; /* has $ORIGIN in its run path, which is not the folder of the original */
 };
 

@@ -157,8 +157,11 @@ bool library_copy_make(struct library_folder *folder, const char *path, const ch
     bool is_made =
         bytes_check(&subject, bytes, length, &facts) && copy_write(&subject, folder, bytes, length, &written);
     if (is_made) {
-        *copy = (struct library_copy){
-            .path = written, .size = length, .is_sticky = facts.is_nodelete, .uses_origin = facts.uses_origin};
+        *copy = (struct library_copy){.path = written,
+                                      .size = length,
+                                      .is_nodelete = facts.is_nodelete,
+                                      .is_sticky = facts.is_nodelete,
+                                      .uses_origin = facts.uses_origin};
         hash_content_text(bytes, length, copy->content);
     }
     mem_free(bytes);

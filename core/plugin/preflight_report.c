@@ -97,13 +97,13 @@ static void sticky_note(struct preflight_report *report, const char *name)
         kept->library->copy.is_sticky = true;
         return;
     }
-    bool is_nodelete = report->task->copies->copies[index].is_sticky;
-    report->task->copies->copies[index].is_sticky = true;
+    struct library_copy *copy = &report->task->copies->copies[index];
+    copy->is_sticky = true;
     subject_text(report, name, subject, sizeof(subject));
     problems_warn(report->problems, "%s stays mapped when it is closed (%s): it will be retired when it is replaced",
                   subject,
-                  is_nodelete ? "it is linked with -z nodelete"
-                              : "a thread-local destructor, an exit handler or another library holds it");
+                  copy->is_nodelete ? "it is linked with -z nodelete"
+                                    : "a thread-local destructor, an exit handler or another library holds it");
 }
 
 /* "TIME LEVEL SUBJECT: MESSAGE". Only plugins' own lines count: the rest is the broker's about itself. */
