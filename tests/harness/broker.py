@@ -225,7 +225,7 @@ class Mosquitto(Broker):
         return ["/usr/sbin/mosquitto", "-v", "-c", str(self.file)]
 
     def write_config(self, config=None):
-        if set(self.config) - {"workers", "listeners", "plugins", "limits"} or set(self.config["plugins"]) != {"broker"}:
+        if set(self.config) - {"workers", "listeners", "plugins", "limits", "log"} or set(self.config["plugins"]) != {"broker"}:
             raise self.Unsupported("mosquitto has no plugins like ours")
         lines = ["per_listener_settings false", "allow_anonymous true", "log_timestamp false"]
         if os.geteuid() == 0:
@@ -268,6 +268,7 @@ def standard_config(workers=1, **changes):
         "workers": workers,
         "listeners": [{"name": "mqtt", "bind": "127.0.0.1", "port": 0}],
         "plugins": {"broker": {"path": str(settings.PLUGINS / "broker.so")}},
+        "log": {"level": "info"},
     }
     config.update(changes)
     return config

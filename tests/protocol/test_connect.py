@@ -252,7 +252,7 @@ def test_wrong_properties_of_a_will_are_refused(broker):
     for properties in ({"session_expiry_interval": 1}, {"payload_format_indicator": 2}, {"response_topic": "a/#"}):
         client = broker.open()
         client.send(mqtt.connect(unique(), will=mqtt.Will("a", properties=properties)))
-        expect_refusal(client, 0x81, 0x82)
+        expect_refusal(client, 0x81, 0x82, 0x90)
 
 
 def test_an_authentication_method_that_nobody_knows_is_refused(broker):

@@ -60,7 +60,7 @@ CASES = {
     "SUBSCRIBE to nothing": (lambda v: mqtt.subscribe(1, [], v), {PROTOCOL, MALFORMED}, (4, 5)),
     "SUBSCRIBE with packet identifier 0": (lambda v: mqtt.subscribe(0, [("a", 0)], v), {PROTOCOL, MALFORMED}, ANY),
     "SUBSCRIBE with QoS 3": (lambda v: mqtt.subscribe(1, [("a", 3)], v), {PROTOCOL, MALFORMED}, ANY),
-    "SUBSCRIBE with reserved bits": (lambda v: mqtt.subscribe(1, [("a", 0xC0)], v), {PROTOCOL, MALFORMED}, ANY),
+    "SUBSCRIBE with reserved bits": (lambda v: mqtt.subscribe(1, [("a", 0xC0)], v), {PROTOCOL, MALFORMED}, (4, 5)),
     "SUBSCRIBE with retain handling 3": (lambda v: mqtt.subscribe(1, [("a", 0x30)], v), {PROTOCOL, MALFORMED}, NEW),
     "SUBSCRIBE with options of 5.0 before it": (lambda v: mqtt.subscribe(1, [("a", 0x04)], v), {MALFORMED}, (4,)),
     "SUBSCRIBE without options": (lambda v: cut(mqtt.subscribe(1, [("a", 0)], v), 1), {MALFORMED}, ANY),

@@ -1,7 +1,5 @@
 """Message expiry (MQTT 5.0, 3.3.2.3.3). A delayed will is the clock: these tests wait for it, not for a time."""
 
-import pytest
-
 from harness import packet as mqtt
 from harness.client import lasting, unique
 
@@ -78,12 +76,3 @@ def test_an_older_subscriber_gets_no_expired_message_either(broker, topic):
     let_two_seconds_pass(broker, topic)
     again = broker.connect(name, version=4, clean=False)
     again.expect_publish(topic, b"stays", 1)
-
-
-@pytest.mark.ours("0 is allowed, and what a broker makes of it is not said")
-def test_a_message_that_expires_at_once_reaches_those_who_are_there(broker, topic):
-    client = broker.connect()
-    client.subscribe((topic, 0))
-    client.publish(topic, b"x", 0, properties={"message_expiry_interval": 0})
-    packet = client.expect_publish(topic, b"x")
-    assert packet.get("message_expiry_interval") == 0
