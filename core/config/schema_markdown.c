@@ -76,7 +76,9 @@ static void append_below(struct buffer *out, const struct schema_key *key, const
 {
     char below[PATH_SIZE];
     bool is_list = (key->kinds & KIND_LIST) != 0;
-    snprintf(below, sizeof(below), "%s%s", path, is_list ? "[]" : ".NAME");
+    int length = snprintf(below, sizeof(below), "%s%s", path, is_list ? "[]" : ".NAME");
+    if ((size_t)length >= sizeof(below))
+        return; /* a table of ours would have to be that deep */
     if (key->keys == schema_packets)
         append_packets(out, path, context);
     else if (key->keys != NULL)
