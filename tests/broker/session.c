@@ -39,9 +39,9 @@ BROKER_TEST(session, what_waits_in_it_is_sent_after_it_was_resumed)
     struct peer *away = CONNECT(shards, .identifier = "c", .expiry = 100);
     cr_assert_eq(SUBSCRIBE(away, "a/+", 2), 2);
     peer_leave(away);
-    PUBLISH(publisher, "a/0", "not kept", .qos = 0);
-    PUBLISH(publisher, "a/1", "one", .qos = 1);
-    PUBLISH(publisher, "a/2", "two", .qos = 2);
+    PUBLISH(publisher, .topic = "a/0", .payload = "not kept", .qos = 0);
+    PUBLISH(publisher, .topic = "a/1", .payload = "one", .qos = 1);
+    PUBLISH(publisher, .topic = "a/2", .payload = "two", .qos = 2);
 
     struct peer *back = CONNECT(shards, .identifier = "c", .expiry = 100);
 
@@ -57,13 +57,13 @@ BROKER_TEST(session, a_clean_start_forgets_what_was)
     struct peer *away = CONNECT(shards, .identifier = "c", .expiry = 100);
     SUBSCRIBE(away, "a", 1);
     peer_leave(away);
-    PUBLISH(publisher, "a", "for nobody", .qos = 1);
+    PUBLISH(publisher, .topic = "a", .payload = "for nobody", .qos = 1);
 
     struct peer *back = CONNECT(shards, .identifier = "c", .expiry = 100, .is_clean = true);
 
     cr_assert_not(back->is_session_present);
     EXPECT_SILENCE(back);
-    cr_assert_eq(PUBLISH(publisher, "a", "again", .qos = 1), GMQ_REASON_NO_MATCHING_SUBSCRIBERS);
+    cr_assert_eq(PUBLISH(publisher, .topic = "a", .payload = "again", .qos = 1), GMQ_REASON_NO_MATCHING_SUBSCRIBERS);
 }
 
 BROKER_TEST_WITH(session, it_expires_when_its_time_is_over_and_not_before, events)
@@ -174,7 +174,7 @@ BROKER_TEST(session, a_second_connection_takes_it_over)
 
     EXPECT_END(first, GMQ_REASON_SESSION_TAKEN_OVER);
     cr_assert(second->is_session_present);
-    PUBLISH(publisher, "a", "x", .qos = 1);
+    PUBLISH(publisher, .topic = "a", .payload = "x", .qos = 1);
     EXPECT(second, "a", "x");
 }
 
