@@ -10,6 +10,8 @@ enum { CONNECTION_READ_AHEAD_MAX = 64 * 1024 /* of a paused client; enough to no
 
 void connection_watch(struct connection *connection)
 {
+    if (connection->is_in_lobby)
+        return;
     int events = 0;
     bool is_full = connection_waits(connection) && connection->stash.length >= CONNECTION_READ_AHEAD_MAX;
     bool is_closing = connection->client.state == CLIENT_CLOSING;
@@ -50,6 +52,8 @@ struct connection *connection_new(struct connections *owner, int descriptor, str
 
 void connection_start(struct connection *connection)
 {
+    if (connection->client.state == CLIENT_NEW && lobby_enter(connection))
+        return;
     connection_watch(connection);
 }
 
@@ -62,6 +66,7 @@ static void connection_close_descriptor(struct connection *connection)
 void connection_free(struct connection *connection, bool keeps_descriptor)
 {
     struct connections *owner = connection->owner;
+    (void)lobby_leave(connection);
     ev_io_stop(owner->loop, &connection->io);
     if (!keeps_descriptor)
         connection_close_descriptor(connection);
@@ -78,6 +83,7 @@ void connection_end(struct connection *connection)
     struct listener *listener = connection->listener;
     /* Closing a socket with unread bytes resets it, which can destroy what the peer has not read yet. */
     bool has_last_word = output->pending != 0 || (connection->is_last_word_sent && !connection->is_peer_gone);
+    (void)lobby_leave(connection);
     ev_io_stop(connection->owner->loop, &connection->io);
     bool is_lingering = has_last_word && !connection->is_broken && lingering_start(connection);
     client_gone(&connection->client);

@@ -17,6 +17,7 @@ struct connection {
     struct list attention_link;
     struct list resume_link;
     struct stash stash;     /* read but not yet handed in */
+    bool is_in_lobby;       /* waits for its CONNECT there, not in the loop */
     bool is_paused;         /* a packet waits for its verdict */
     bool is_at_end;         /* the peer has closed its side while the client was paused */
     bool is_broken;         /* nothing can be written any more */

@@ -26,6 +26,10 @@ struct connections *connections_new(struct shard *shard, struct ev_loop *loop)
     list_init(&connections->resumed);
     list_init(&connections->lingering);
     connections->reserve_descriptor = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (!lobby_open(connections)) {
+        connections_free(connections);
+        return NULL;
+    }
     shard->sockets = connections;
     return connections;
 }
@@ -36,6 +40,7 @@ void connections_free(struct connections *connections)
         return;
     if (connections->reserve_descriptor >= 0)
         close(connections->reserve_descriptor);
+    lobby_close(connections);
     pool_deinit(&connections->pool);
     pool_deinit(&connections->lingering_pool);
     mem_free(connections->read_buffer);

@@ -8,6 +8,7 @@
 #include "broker/shard.h"
 #include "net/event.h"
 #include "net/listener_set.h"
+#include "net/lobby.h"
 
 enum { CONNECTIONS_READ_SIZE = 256 * 1024, CONNECTIONS_LINGERING_SIZE = 192 };
 
@@ -22,6 +23,7 @@ struct connections {
     struct list resumed;                  /* connection.resume_link: goes on with what it has read already */
     struct list lingering;                /* lingering.link: the client is gone, last bytes are still on their way */
     const struct listener_set *listeners; /* of the current generation; NULL before the first */
+    struct lobby lobby;
     int reserve_descriptor;               /* given up to refuse a connection when no other is left; -1 */
     struct log_limiter refused;
 };

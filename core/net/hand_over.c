@@ -35,8 +35,8 @@ static void hand_over_arrive(struct shard *shard, struct shard_mail *mail)
     } else {
         connection->client.bytes = hand_over->plugin_bytes;
         client_init_moved(&connection->client, shard);
+        inflow_take(connection, hand_over->bytes, hand_over->length); /* first: then it needs no lobby */
         connection_start(connection);
-        inflow_take(connection, hand_over->bytes, hand_over->length);
     }
     mem_free(hand_over);
 }

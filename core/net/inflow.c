@@ -39,6 +39,8 @@ static enum inflow_result inflow_hand_in(struct connection *connection, const st
                                          size_t length)
 {
     uint32_t worker = 0;
+    /* Its first packet decides where it belongs, or ends it. */
+    bool is_settled_now = lobby_leave(connection);
     switch (client_packet(&connection->client, frame, &worker)) {
     case CLIENT_GOES_ON:
         break;
@@ -46,6 +48,8 @@ static enum inflow_result inflow_hand_in(struct connection *connection, const st
         /* Unless its verdict has come already. */
         if (list_is_empty(&connection->resume_link))
             connection->is_paused = true;
+        if (is_settled_now)
+            connection_watch(connection);
         return INFLOW_PAUSED;
     case CLIENT_ENDED:
         return INFLOW_OVER;
@@ -54,6 +58,8 @@ static enum inflow_result inflow_hand_in(struct connection *connection, const st
             client_close(&connection->client, GMQ_REASON_SERVER_BUSY, "out of memory");
         return INFLOW_OVER;
     }
+    if (is_settled_now)
+        connection_watch(connection);
     if (connection->client.state == CLIENT_CLOSING)
         return INFLOW_OVER;
     /* Another function may have asked for it meanwhile. */
