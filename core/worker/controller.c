@@ -17,6 +17,8 @@
 
 enum { CONTROLLER_TEXT_SIZE = 2048 };
 
+static const int controller_signals[CONTROLLER_SIGNALS] = {SIGHUP, SIGTERM, SIGINT};
+
 static const struct shard_ways controller_ways = {
     .client_attention = connection_attention,
     .client_pause = connection_pause,
@@ -209,9 +211,8 @@ static bool controller_start_workers(struct controller *controller)
 
 static void controller_watch(struct controller *controller)
 {
-    const int numbers[] = {SIGHUP, SIGTERM, SIGINT};
-    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
-        event_signal_init(&controller->signals[i], controller_signalled, numbers[i], controller);
+    for (size_t i = 0; i < CONTROLLER_SIGNALS; i++) {
+        event_signal_init(&controller->signals[i], controller_signalled, controller_signals[i], controller);
         ev_signal_start(controller->loop, &controller->signals[i]);
     }
     event_io_init(&controller->crew_done, controller_crew_done, controller->crew->done_descriptor, EV_READ, controller);
@@ -258,12 +259,13 @@ static int controller_finish(struct controller *controller, int code)
     return code;
 }
 
-/* A reload that is asked for while the broker starts comes behind the start. */
-static void signal_hold(int number, bool is_held)
+/* The signals that the controller serves wait until it does. */
+static void signals_hold(bool is_held)
 {
     sigset_t set;
     sigemptyset(&set);
-    sigaddset(&set, number);
+    for (size_t i = 0; i < CONTROLLER_SIGNALS; i++)
+        sigaddset(&set, controller_signals[i]);
     pthread_sigmask(is_held ? SIG_BLOCK : SIG_UNBLOCK, &set, NULL);
 }
 
@@ -273,7 +275,7 @@ int controller_run(const struct controller_options *options)
     struct problems problems = {0};
     controller_init(&controller, options);
     signal(SIGPIPE, SIG_IGN);
-    signal_hold(SIGHUP, true);
+    signal(SIGHUP, SIG_IGN);
     bool is_prepared = controller_prepare(&controller, &problems);
     print_problems(&problems);
     if (!is_prepared)
@@ -281,11 +283,12 @@ int controller_run(const struct controller_options *options)
     problems_deinit(&problems);
     if (!is_prepared)
         return controller_finish(&controller, 1);
+    signals_hold(true);
     controller_take_plan(&controller);
     if (!controller_start_workers(&controller))
         return controller_finish(&controller, 1);
     controller_watch(&controller);
-    signal_hold(SIGHUP, false);
+    signals_hold(false);
     ev_run(controller.loop, 0);
     return controller_finish(&controller, 0);
 }

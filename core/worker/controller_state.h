@@ -12,6 +12,8 @@
 #include "worker/job_pool.h"
 #include "worker/plan.h"
 
+enum { CONTROLLER_SIGNALS = 3 };
+
 struct controller {
     const struct controller_options *options;
     struct ev_loop *loop;
@@ -23,7 +25,7 @@ struct controller {
     struct generation *generation;  /* that serves */
     struct listener_set *listeners; /* of it */
     struct list draining;           /* draining.link: older ones, oldest first */
-    struct ev_signal signals[3];
+    struct ev_signal signals[CONTROLLER_SIGNALS];
     ev_io crew_done;
     ev_timer poll; /* while something is awaited that gives no sign */
     bool is_reload_wanted;

@@ -130,7 +130,7 @@ void ending_begin(struct controller *controller, int signal_number)
 {
     log_write(GMQ_LOG_NOTICE, "broker", "ending: %s (once more ends at once)", strsignal(signal_number));
     controller->is_ending = true;
-    for (size_t i = 0; i < sizeof(controller->signals) / sizeof(controller->signals[0]); i++)
+    for (size_t i = 0; i < CONTROLLER_SIGNALS; i++)
         ev_signal_stop(controller->loop, &controller->signals[i]);
     struct sigaction action = {.sa_handler = end_at_once};
     sigaction(SIGTERM, &action, NULL);
