@@ -161,9 +161,10 @@ static void session_timer_due(struct wheel_timer *timer)
 {
     struct session *session = LIST_OBJECT(timer, struct session, timer);
     uint64_t now_ns = session->shard->now_ns;
-    if (now_ns >= session->will_ns)
+    bool is_over = now_ns >= session->ends_ns;
+    if (is_over || now_ns >= session->will_ns) /* the session's end is also the end of the delay [MQTT-3.1.3-9] */
         session_settle_will(session, true);
-    if (now_ns >= session->ends_ns)
+    if (is_over)
         session_end(session);
     else
         session_arm(session);
