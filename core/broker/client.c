@@ -179,6 +179,8 @@ void client_gone(struct gmq_client *client)
     client->state = CLIENT_CLOSING;
     shard_call_back(shard, GMQ_EVENT_CLOSE, client);
     client_cancel_deferrals(client);
+    if (client->session != NULL && !client->is_connack_sent)
+        session_discard_will(client->session); /* it counts from an accepted CONNECT on [MQTT-3.1.2-7] */
     if (client->session != NULL && client->session->client == client)
         session_leave(client->session);
     client->session = NULL;
