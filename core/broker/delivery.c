@@ -46,6 +46,7 @@ static struct subscriber *group_choose(struct share_group *group, const struct s
     if (count == 0)
         return NULL;
     uint32_t turn = atomic_fetch_add_explicit(&group->turn, 1, memory_order_relaxed);
+    uint32_t passed_over = 0;
     struct subscriber *best = NULL;
     int best_presence = -1;
     for (uint32_t i = 0; i < count && best_presence < SESSION_READY; i++) {
@@ -58,7 +59,11 @@ static struct subscriber *group_choose(struct share_group *group, const struct s
             continue;
         best = subscriber;
         best_presence = presence;
+        passed_over = i;
     }
+    /* Else who stands behind them would have their turns, too. */
+    if (passed_over > 0)
+        atomic_fetch_add_explicit(&group->turn, passed_over, memory_order_relaxed);
     return best;
 }
 
