@@ -8,18 +8,19 @@
 struct got {
     struct got *next;
     size_t length;
-    uint8_t bytes[];
+    uint8_t bytes[]; /* and a zero, so that a payload can be read as text */
 };
 
 /* ---- from the link ---- */
 
 static void peer_append(struct peer *peer, size_t length)
 {
-    struct got *got = malloc(sizeof *got + length);
+    struct got *got = malloc(sizeof *got + length + 1);
     demand(got != NULL, "no memory");
     got->next = NULL;
     got->length = length;
     memcpy(got->bytes, peer->partial, length);
+    got->bytes[length] = 0;
     if (peer->last != NULL)
         peer->last->next = got;
     else
