@@ -65,6 +65,7 @@ class Broker:
             self.is_expected_to_run = True
             for listener in self.config.get("listeners", []):
                 self.wait_for_log(rf"listener {re.escape(listener['name'])}: listening on ")
+            self.wait_for_log("generation 1 serves")  # else it would be taken for the outcome of a first reload
         return self
 
     def _follow(self, stream):

@@ -71,3 +71,9 @@ def test_connections_in_every_state_are_no_hindrance(start_broker, topic):
 
 def test_an_idle_broker_ends(start_broker):
     start_broker().stop()
+
+
+def test_a_broker_that_has_just_said_that_it_listens_ends_in_order(start_broker):
+    broker = start_broker(is_ready=False)
+    broker.wait_for_log("listening on")
+    broker.stop()

@@ -1,0 +1,159 @@
+"""What people do with the broker, done with the clients they do it with: each kind, in each version it speaks."""
+
+import itertools
+import queue
+import shutil
+
+import pytest
+
+import real
+from harness.client import unique
+from harness.settings import IS_MOSQUITTO
+
+VERSIONS = {3: "3.1", 4: "3.1.1", 5: "5.0"}
+EACH = [(kind, version) for kind in real.KINDS for version in real.KINDS[kind].versions]
+
+
+@pytest.fixture(params=EACH, ids=[f"{kind}-{VERSIONS[version]}" for kind, version in EACH])
+def under_test(request):
+    return request.param
+
+
+@pytest.fixture
+def kind(under_test):
+    return under_test[0]
+
+
+@pytest.fixture
+def version(under_test):
+    return under_test[1]
+
+
+@pytest.fixture
+def new(broker, kind, version):
+    """Makes clients of the kind and version under test."""
+    if kind == "mqttjs" and not (shutil.which("node") and (real.FOLDER / "node_modules" / "mqtt").exists()):
+        pytest.fail("MQTT.js is not installed: run tools/test clients, or npm ci in tests/clients")
+    clients = []
+
+    def make(identifier=None, kind=kind, version=version, at=broker, **fields):
+        client = real.KINDS[kind](at.address(), identifier or unique(kind), version, **fields)
+        clients.append(client)
+        return client
+
+    yield make
+    for client in clients:
+        client.close()
+
+
+@pytest.mark.parametrize("qos", [0, 1, 2])
+def test_messages_arrive_in_order(new, topic, qos):
+    subscriber, publisher = new(), new()
+    assert subscriber.subscribe(topic, qos) == [qos]
+    for number in range(5):
+        publisher.publish(topic, b"%d" % number, qos)
+    for number in range(5):
+        subscriber.expect(topic, b"%d" % number, qos)
+
+
+def test_retained_messages_wait_for_the_subscriber(new, topic):
+    publisher = new()
+    publisher.publish(topic, b"old", 1, retain=True)
+    publisher.publish(topic, b"new", 1, retain=True)
+    subscriber = new()
+    subscriber.subscribe(topic, 1)
+    subscriber.expect(topic, b"new", 1, retain=True)
+    publisher.publish(topic, b"", 1, retain=True)
+
+
+def test_the_will_of_one_that_dies_is_published(new, topic):
+    watcher = new()
+    watcher.subscribe(topic, 1)
+    mortal = new(will=(topic, b"gone", 1, False))
+    mortal.subscribe(topic + "/other")
+    mortal.die()
+    watcher.expect(topic, b"gone", 1)
+
+
+def test_a_session_waits_for_its_client(new, topic):
+    name = unique()
+    client = new(name, expiry=300)
+    client.subscribe(topic, 2)
+    client.leave()
+    publisher = new()
+    for number in range(5):
+        publisher.publish(topic, b"%d" % number, 2)
+    again = new(name, expiry=300)
+    if again.session_present is None:
+        again.subscribe(topic, 2)  # mosquitto_sub subscribes whenever it starts
+    elif again.version > 3:
+        assert again.session_present
+    for number in range(5):
+        again.expect(topic, b"%d" % number, 2)
+
+
+def test_a_large_payload_arrives_whole(new, topic):
+    payload = bytes(itertools.islice(itertools.cycle(range(256)), 900_000))
+    subscriber, publisher = new(), new()
+    subscriber.subscribe(topic, 2)
+    publisher.publish(topic, payload, 2)
+    publisher.publish(topic, b"", 2)
+    subscriber.expect(topic, payload, 2)
+    subscriber.expect(topic, b"", 2)
+
+
+def test_a_group_shares_the_messages(new, topic):
+    group = f"$share/{unique()}/{topic}"
+    messages = queue.Queue()
+    members, publisher = [new(messages=messages), new(messages=messages)], new()
+    for member in members:
+        member.subscribe(group, 1)
+    for number in range(6):
+        publisher.publish(topic, b"%d" % number, 1)
+    assert sorted(members[0].receive().payload for _ in range(6)) == [b"%d" % number for number in range(6)]
+    assert messages.empty()
+
+
+def test_properties_reach_the_subscriber(new, topic, version):
+    if version < 5:
+        pytest.skip("properties are of 5.0")
+    subscriber, publisher = new(), new()
+    subscriber.subscribe(topic, 1)
+    publisher.publish(topic, b"x", 1, content_type="text/plain", response_topic="reply/here", correlation_data=b"abc",
+                      user_properties=[("a", "1"), ("b", "2")])
+    message = subscriber.expect(topic, b"x", 1)
+    assert (message.content_type, message.response_topic, message.correlation_data) == ("text/plain", "reply/here", b"abc")
+    assert message.user_properties == [("a", "1"), ("b", "2")]
+
+
+def test_all_kinds_understand_each_other(new, topic, kind, version):
+    """Everybody publishes, the one under test listens."""
+    subscriber = new()
+    subscriber.subscribe(topic, 2)
+    for other, other_version in EACH:
+        new(kind=other, version=other_version).publish(topic, f"{other}{other_version}".encode(), 2)
+        subscriber.expect(topic, f"{other}{other_version}".encode(), 2)
+
+
+def test_clients_come_back_by_themselves_when_the_broker_does(new, start_broker, topic, kind, version):
+    if IS_MOSQUITTO:
+        pytest.skip("it would get another port")
+    broker = start_broker()
+    broker.config["listeners"][0]["port"] = broker.address()[1]
+    client = new(at=broker)
+    client.subscribe(topic, 1)
+    broker.stop()
+
+    assert client.connections.empty()
+    broker.lines.clear()
+    broker.has_ended = False
+    broker.start()
+    client.connected()
+    if kind == "paho":
+        client.subscribe(topic, 1)  # the others subscribe again by themselves
+    # Whenever the subscription is there again: until then messages go nowhere.
+    publisher = broker.connect()
+    for _ in range(1000):
+        if publisher.publish(topic, b"welcome back", 1) != 0x10:
+            break
+    client.expect(topic, b"welcome back", 1)
