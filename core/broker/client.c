@@ -88,9 +88,11 @@ static void client_timer_due(struct wheel_timer *timer)
 /* The connect timeout becomes the keep alive. */
 static void client_keep_alive_begin(struct gmq_client *client)
 {
-    wheel_stop(&client->shard->wheel, &client->timer);
+    struct shard *shard = client->shard;
+    wheel_stop(&shard->wheel, &client->timer);
+    client->last_packet_ns = shard->now_ns; /* its CONNECT may have waited for longer than the keep alive */
     if (client->keep_alive > 0)
-        wheel_start(&client->shard->wheel, &client->timer, client->last_packet_ns + client_silence_ns(client));
+        wheel_start(&shard->wheel, &client->timer, shard->now_ns + client_silence_ns(client));
 }
 
 enum client_outcome client_packet(struct gmq_client *client, const struct frame *frame, uint32_t *worker)
@@ -144,12 +146,23 @@ static void client_log_close(const struct gmq_client *client, gmq_reason reason,
               name != NULL ? name : "?", text != NULL ? ": " : "", text != NULL ? text : "");
 }
 
+static void client_cancel_deferrals(struct gmq_client *client)
+{
+    if (client->connect_deferral != NULL)
+        deferral_cancel(client->connect_deferral);
+    if (client->deferral != NULL)
+        deferral_cancel(client->deferral);
+    client->connect_deferral = NULL;
+    client->deferral = NULL;
+}
+
 void client_close(struct gmq_client *client, gmq_reason reason, const char *text)
 {
     if (client->state == CLIENT_CLOSING)
         return;
     bool is_connected = client->state == CLIENT_CONNECTED;
     client->state = CLIENT_CLOSING; /* first: handlers on the way of DISCONNECT must not close it again */
+    client_cancel_deferrals(client);
     client_log_close(client, reason, text);
     if (is_connected && client->version == GMQ_VERSION_5_0 && reason != 0)
         client_say_goodbye(client, reason, text);
@@ -161,16 +174,6 @@ void client_close(struct gmq_client *client, gmq_reason reason, const char *text
 void client_lost(struct gmq_client *client, const char *why)
 {
     client_close(client, 0, why);
-}
-
-static void client_cancel_deferrals(struct gmq_client *client)
-{
-    if (client->connect_deferral != NULL)
-        deferral_cancel(client->connect_deferral);
-    if (client->deferral != NULL)
-        deferral_cancel(client->deferral);
-    client->connect_deferral = NULL;
-    client->deferral = NULL;
 }
 
 void client_gone(struct gmq_client *client)

@@ -74,10 +74,24 @@ void deferral_cancel(struct gmq_deferral *deferral)
         deferral_finish(deferral);
 }
 
+/* Before anything of a plugin runs: that may close the client, which cancels what it waits for, or defer anew. */
+static void deferral_leave_client(struct gmq_deferral *deferral)
+{
+    struct gmq_client *client = deferral->call.client;
+    if (client->connect_deferral == deferral)
+        client->connect_deferral = NULL;
+    else
+        client->deferral = NULL;
+    deferral->call.deferral = NULL;
+}
+
 static void deferral_decide(struct gmq_deferral *deferral, gmq_verdict verdict)
 {
     /* The generation must outlive the rest of the route, and the call is the deferral's: finish it afterwards. */
-    verdict_continue(&deferral->call, deferral, verdict);
+    if (deferral->call.client->state != CLIENT_CLOSING)
+        verdict_continue(&deferral->call, verdict);
+    else if (deferral->call.deferral != NULL)
+        deferral_cancel(deferral->call.deferral);
     deferral_finish(deferral);
 }
 
@@ -90,6 +104,7 @@ static void deferral_timed_out(struct wheel_timer *timer)
     log_write(GMQ_LOG_WARNING, client_log_subject(deferral->call.client, subject, sizeof subject),
               "the deferred %s was not resumed by %s within its time limit",
               packet_type_name(deferral->call.packet->type), deferral->call.plugin->log_subject);
+    deferral_leave_client(deferral);
     deferral_decide(deferral, deferral->at_limit);
 }
 
@@ -101,7 +116,6 @@ static gmq_verdict deferral_verdict(struct gmq_deferral *deferral)
         call->text = deferral->text;
         return deferral->verdict;
     }
-    call->deferral = NULL;
     return deferral->continuation(call, call->packet, deferral->data);
 }
 
@@ -113,6 +127,7 @@ static void deferral_arrived(struct shard *shard, struct shard_mail *mail)
     struct gmq_deferral *deferral = LIST_OBJECT(mail, struct gmq_deferral, mail);
     deferral->is_resumed = true;
     if (!deferral->is_over) {
+        deferral_leave_client(deferral);
         deferral_decide(deferral, deferral_verdict(deferral));
     } else {
         if (deferral->continuation != NULL)

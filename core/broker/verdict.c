@@ -155,15 +155,9 @@ bool verdict_run(struct gmq_call *call)
     return verdict_apply(call, route_run(call, &facts));
 }
 
-void verdict_continue(struct gmq_call *call, struct gmq_deferral *deferral, gmq_verdict verdict)
+void verdict_continue(struct gmq_call *call, gmq_verdict verdict)
 {
     struct gmq_client *client = call->client;
-    bool is_connect = client->connect_deferral == deferral;
-    if (is_connect)
-        client->connect_deferral = NULL;
-    else
-        client->deferral = NULL;
-    call->deferral = NULL;
     bool is_waiting;
     struct shard *shard = call->shard;
     shard->call_depth++;
@@ -177,5 +171,6 @@ void verdict_continue(struct gmq_call *call, struct gmq_deferral *deferral, gmq_
     if (is_waiting || !client->is_paused || client->state == CLIENT_CLOSING || client->deferral != NULL)
         return;
     client->is_paused = false;
+    client->last_packet_ns = shard->now_ns; /* until now it was us who were silent */
     shard->broker->ways->client_resume(client);
 }

@@ -9,7 +9,8 @@
  * for a deferred verdict. */
 bool verdict_run(struct gmq_call *call);
 
-/* The verdict of a deferred call has come: goes on behind the step that deferred. */
-void verdict_continue(struct gmq_call *call, struct gmq_deferral *deferral, gmq_verdict verdict);
+/* The verdict of a deferred call has come, and the client doesn't wait for it any more: goes on behind the step that
+ * deferred. */
+void verdict_continue(struct gmq_call *call, gmq_verdict verdict);
 
 #endif
