@@ -7,6 +7,7 @@
 #include "broker/alias.h"
 #include "broker/connect.h"
 #include "broker/deferral.h"
+#include "broker/flow.h"
 #include "broker/inbound.h"
 #include "broker/outbound.h"
 #include "broker/session.h"
@@ -182,6 +183,7 @@ void client_gone(struct gmq_client *client)
     client->state = CLIENT_CLOSING;
     shard_call_back(shard, GMQ_EVENT_CLOSE, client);
     client_cancel_deferrals(client);
+    flow_abandon(client);
     if (client->session != NULL && !client->is_connack_sent)
         session_discard_will(client->session); /* it counts from an accepted CONNECT on [MQTT-3.1.2-7] */
     if (client->session != NULL && client->session->client == client)

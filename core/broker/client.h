@@ -47,6 +47,7 @@ struct gmq_client {
     bool is_connack_sent;
     bool is_identifier_assigned;
     bool is_paused;           /* its packets wait for a deferred verdict */
+    uint16_t unsettled;       /* packet identifier of the QoS 2 PUBLISH that is being handled, 0: none; see flow.h */
     uint16_t keep_alive;      /* seconds, 0: none */
     uint16_t receive_maximum; /* of the client: our window towards it */
     uint16_t topic_alias_maximum_in;

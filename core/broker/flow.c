@@ -59,12 +59,26 @@ void flow_pubcomp(struct gmq_client *client, uint16_t packet_identifier)
         flow_finish(client->session, entry);
 }
 
+void flow_settle(struct gmq_client *client, uint16_t packet_identifier)
+{
+    if (client->unsettled == packet_identifier)
+        client->unsettled = 0;
+}
+
+void flow_abandon(struct gmq_client *client)
+{
+    if (client->unsettled != 0 && client->session != NULL)
+        (void)id_set_remove(&client->session->incoming, client->unsettled);
+    client->unsettled = 0;
+}
+
 gmq_status flow_acknowledge(struct gmq_client *client, uint8_t qos, uint16_t packet_identifier, gmq_reason reason)
 {
     if (qos == 0)
         return GMQ_OK;
     if (qos == 1)
         return outbound_ack(client, GMQ_PUBACK, packet_identifier, reason);
+    flow_settle(client, packet_identifier); /* delivered, whether or not PUBREC gets through */
     bool is_refused = reason >= GMQ_REASON_UNSPECIFIED_ERROR && client->version == GMQ_VERSION_5_0;
     if (is_refused && client->session != NULL)
         (void)id_set_remove(&client->session->incoming, packet_identifier); /* [MQTT-4.3.3-9] */

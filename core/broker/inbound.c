@@ -37,6 +37,7 @@ static bool inbound_check_qos_2(struct gmq_client *client, const struct gmq_publ
         client_close(client, GMQ_REASON_SERVER_BUSY, "out of memory");
         return false;
     }
+    client->unsettled = packet->packet.identifier;
     return true;
 }
 

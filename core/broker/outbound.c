@@ -2,6 +2,7 @@
 #include "broker/outbound.h"
 
 #include "broker/delivery.h"
+#include "broker/flow.h"
 #include "mqtt/encode.h"
 #include "mqtt/properties.h"
 
@@ -124,6 +125,8 @@ gmq_status outbound_send(struct gmq_client *client, struct gmq_packet *packet, s
     if (!outbound_is_timely(client, packet))
         return GMQ_ERROR_STATE;
     packet->version = client->version;
+    if (packet->type == GMQ_PUBREC)
+        flow_settle(client, packet->identifier);
     if (packet->type == GMQ_PUBLISH)
         return outbound_publish(client, (struct gmq_publish *)(void *)packet);
     if (outbound_has_route(client, packet->type) && !outbound_route(client, packet, arena))

@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "broker/client.h"
 #include "broker/delivery.h"
+#include "broker/flow.h"
 #include "broker/retained_run.h"
 #include "broker/will.h"
 
@@ -82,6 +83,7 @@ void session_set_presence(struct session *session)
 static void session_take_over(struct session *session)
 {
     struct gmq_client *old = session->client;
+    flow_abandon(old);
     session->client = NULL;
     old->session = NULL;
     client_close(old, GMQ_REASON_SESSION_TAKEN_OVER, "another connection uses this client identifier");
