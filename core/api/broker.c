@@ -99,6 +99,8 @@ gmq_status gmq_retain(gmq_call *call, const gmq_publish *packet)
         status =
             retained_store_put(shard->broker->retained, shard->reader, message, shard_limits(shard)->retained_messages);
     publication_deinit(&publication);
+    if (status == GMQ_ERROR_LIMIT && call->client != NULL)
+        client_log_limit(call->client, GMQ_PUBLISH, "limits.retained_messages");
     return status;
 }
 

@@ -46,6 +46,21 @@ const char *client_log_subject(const struct gmq_client *client, char *text, size
     return text;
 }
 
+void client_log_limit(struct gmq_client *client, gmq_packet_type type, const char *limit)
+{
+    enum { LIMIT_LINES_PER_SECOND = 5 };
+    struct shard *shard = client->shard;
+    uint32_t suppressed;
+    if (!log_limiter_allows(&shard->limiters[type], LIMIT_LINES_PER_SECOND, shard->now_ns, &suppressed))
+        return;
+    char subject[160];
+    char more[40] = "";
+    if (suppressed > 0)
+        snprintf(more, sizeof more, " (%u such lines left out)", (unsigned)suppressed);
+    log_write(GMQ_LOG_WARNING, client_log_subject(client, subject, sizeof subject), "%s refused: %s is reached%s",
+              packet_type_name(type), limit, more);
+}
+
 void client_attention(struct gmq_client *client)
 {
     if (client->is_attended)
@@ -115,6 +130,12 @@ void client_connected(struct gmq_client *client)
         return;
     session_set_presence(client->session);
     client_pump_soon(client);
+}
+
+size_t client_packet_size_limit(const struct gmq_client *client)
+{
+    uint64_t limit = shard_limits(client->shard)->packet_size_bytes;
+    return limit > client->packet_size_promised ? (size_t)limit : client->packet_size_promised;
 }
 
 void client_bad_frame(struct gmq_client *client, bool is_too_large)

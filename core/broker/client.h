@@ -50,11 +50,13 @@ struct gmq_client {
     uint16_t unsettled;       /* packet identifier of the QoS 2 PUBLISH that is being handled, 0: none; see flow.h */
     uint16_t keep_alive;      /* seconds, 0: none */
     uint16_t receive_maximum; /* of the client: our window towards it */
+    uint16_t receive_maximum_promised; /* to a 5.0 client: its window towards us */
     uint16_t topic_alias_maximum_in;
     uint16_t topic_alias_maximum_out;
-    uint32_t maximum_packet_size; /* that the client takes */
-    uint32_t listener;            /* number of the listener; see listener_index */
-    uint32_t listener_index;      /* in the current generation's configuration, for conditions */
+    uint32_t maximum_packet_size;  /* that the client takes */
+    uint32_t packet_size_promised; /* that a 5.0 client was told it may send; 0: the limit of the day counts */
+    uint32_t listener;             /* number of the listener; see listener_index */
+    uint32_t listener_index;       /* in the current generation's configuration, for conditions */
     const char *listener_name;
     struct alias_in *aliases_in;   /* NULL until used */
     struct alias_out *aliases_out; /* NULL until used */
@@ -68,6 +70,9 @@ void client_init(struct gmq_client *client, struct shard *shard);
 
 /* Without OPEN: for a connection that was handed over from another worker. */
 void client_init_moved(struct gmq_client *client, struct shard *shard);
+
+/* The longest packet that is taken from the client now: the limit, but never less than it was told. */
+size_t client_packet_size_limit(const struct gmq_client *client);
 
 /* What became of a packet. */
 enum client_outcome {
@@ -112,6 +117,9 @@ static inline gmq_view client_identifier_view(const struct gmq_client *client)
 
 /* "client NAME (ADDRESS)" for the log. */
 const char *client_log_subject(const struct gmq_client *client, char *text, size_t size);
+
+/* One line that a packet of the client met a limit, at a bounded rate for each packet type. */
+void client_log_limit(struct gmq_client *client, gmq_packet_type type, const char *limit);
 
 /* Has something to flush, or is closing: net/ shall look at it at the end of the turn. */
 void client_attention(struct gmq_client *client);

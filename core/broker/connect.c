@@ -82,6 +82,9 @@ static void connect_settle(struct gmq_client *client, const struct gmq_connect *
     uint32_t aliases = properties_number(properties, PROPERTY_TOPIC_ALIAS_MAXIMUM, 0);
     client->topic_alias_maximum_out = (uint16_t)connect_smaller(aliases, limits->topic_aliases_outgoing);
     client->topic_alias_maximum_in = client->version == GMQ_VERSION_5_0 ? (uint16_t)limits->topic_aliases_incoming : 0;
+    if (client->version == GMQ_VERSION_5_0)
+        client->packet_size_promised = (uint32_t)limits->packet_size_bytes;
+    client->receive_maximum_promised = (uint16_t)limits->receive_maximum;
     client->has_authentication = properties_has(properties, PROPERTY_AUTHENTICATION_METHOD);
     client->is_identifier_assigned = packet->is_identifier_assigned;
 }
@@ -114,7 +117,9 @@ static enum client_outcome connect_route(struct gmq_client *client, struct gmq_c
         outbound_refuse_connect(client, GMQ_REASON_SERVER_BUSY, NULL);
         return CLIENT_ENDED;
     }
-    if (packet->has_will && !topic_is_within_limits(shard_limits(client->shard), packet->will.topic)) {
+    const char *limit = packet->has_will ? topic_limit_passed(shard_limits(client->shard), packet->will.topic) : NULL;
+    if (limit != NULL) {
+        client_log_limit(client, GMQ_CONNECT, limit);
         outbound_refuse_connect(client, GMQ_REASON_TOPIC_NAME_INVALID,
                                 "the will topic is longer than this broker allows");
         return CLIENT_ENDED;
@@ -180,6 +185,8 @@ gmq_status connect_open_session(struct gmq_client *client, struct gmq_connect *p
     gmq_status status = session_open(shard, client, &request, is_present);
     if (status != GMQ_OK)
         will_free(request.will);
+    if (status == GMQ_ERROR_LIMIT)
+        client_log_limit(client, GMQ_CONNECT, "limits.sessions");
     return status;
 }
 
@@ -193,12 +200,11 @@ void connect_acknowledge(const struct gmq_client *client, const struct gmq_conne
 {
     if (client->version != GMQ_VERSION_5_0)
         return;
-    const struct config_limits *limits = shard_limits(client->shard);
-    if (limits->receive_maximum != UINT16_MAX)
-        connect_say_number(connack, PROPERTY_RECEIVE_MAXIMUM, (uint32_t)limits->receive_maximum);
+    if (client->receive_maximum_promised != UINT16_MAX)
+        connect_say_number(connack, PROPERTY_RECEIVE_MAXIMUM, client->receive_maximum_promised);
     if (client->topic_alias_maximum_in > 0)
         connect_say_number(connack, PROPERTY_TOPIC_ALIAS_MAXIMUM, client->topic_alias_maximum_in);
-    connect_say_number(connack, PROPERTY_MAXIMUM_PACKET_SIZE, (uint32_t)limits->packet_size_bytes);
+    connect_say_number(connack, PROPERTY_MAXIMUM_PACKET_SIZE, client->packet_size_promised);
     if (client->keep_alive != packet->keep_alive)
         connect_say_number(connack, PROPERTY_SERVER_KEEP_ALIVE, client->keep_alive);
     uint32_t asked = properties_number(&packet->packet.properties, PROPERTY_SESSION_EXPIRY_INTERVAL, 0);

@@ -28,7 +28,7 @@ static bool inbound_check_qos_2(struct gmq_client *client, const struct gmq_publ
         outbound_ack(client, GMQ_PUBREC, packet->packet.identifier, GMQ_REASON_SUCCESS);
         return false;
     }
-    if (client->version == GMQ_VERSION_5_0 && session->incoming.count >= shard_limits(client->shard)->receive_maximum) {
+    if (client->version == GMQ_VERSION_5_0 && session->incoming.count >= client->receive_maximum_promised) {
         client_close(client, GMQ_REASON_RECEIVE_MAXIMUM_EXCEEDED,
                      "more unacknowledged messages than the receive maximum");
         return false;
@@ -41,11 +41,9 @@ static bool inbound_check_qos_2(struct gmq_client *client, const struct gmq_publ
     return true;
 }
 
-static void inbound_refuse_topic(struct gmq_client *client, const struct gmq_publish *packet)
+static void inbound_refuse_topic(struct gmq_client *client, const struct gmq_publish *packet, const char *limit)
 {
-    char subject[160];
-    log_write(GMQ_LOG_INFO, client_log_subject(client, subject, sizeof subject),
-              "PUBLISH refused: the topic is beyond limits.topic_length_bytes or limits.topic_levels");
+    client_log_limit(client, GMQ_PUBLISH, limit);
     if (packet->qos > 0)
         outbound_ack(client, packet->qos == 1 ? GMQ_PUBACK : GMQ_PUBREC, packet->packet.identifier,
                      GMQ_REASON_TOPIC_NAME_INVALID);
@@ -59,8 +57,9 @@ static bool inbound_check_publish(struct gmq_client *client, union any_packet *p
         inbound_break(client, error);
         return false;
     }
-    if (!topic_is_within_limits(shard_limits(client->shard), publish->topic)) {
-        inbound_refuse_topic(client, publish);
+    const char *limit = topic_limit_passed(shard_limits(client->shard), publish->topic);
+    if (limit != NULL) {
+        inbound_refuse_topic(client, publish, limit);
         return false;
     }
     return publish->qos < 2 || inbound_check_qos_2(client, publish);

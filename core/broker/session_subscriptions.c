@@ -1,6 +1,7 @@
 /* A session's own list of subscriptions, beside the index. */
 #include "base/buffer.h"
 #include "base/memory.h"
+#include "broker/client.h"
 #include "broker/delivery.h"
 #include "broker/session.h"
 #include "broker/topic_limits.h"
@@ -70,6 +71,12 @@ static uint32_t session_list_find(const struct session *session, gmq_view filter
     return index;
 }
 
+static void session_log_limit(const struct session *session, const char *limit)
+{
+    if (session->client != NULL)
+        client_log_limit(session->client, GMQ_SUBSCRIBE, limit);
+}
+
 gmq_reason session_subscribe(struct session *session, gmq_view filter, uint8_t options, uint32_t identifier,
                              bool *is_new)
 {
@@ -78,11 +85,18 @@ gmq_reason session_subscribe(struct session *session, gmq_view filter, uint8_t o
     if (is_new == NULL)
         is_new = &is_new_here;
     *is_new = false;
-    if (!topic_is_filter(filter) || !topic_is_within_limits(limits, filter))
+    if (!topic_is_filter(filter))
         return GMQ_REASON_TOPIC_FILTER_INVALID;
+    const char *limit = topic_limit_passed(limits, filter);
+    if (limit != NULL) {
+        session_log_limit(session, limit);
+        return GMQ_REASON_TOPIC_FILTER_INVALID;
+    }
     if (session->subscription_count >= limits->subscriptions &&
-        session_list_find(session, filter) == session->subscription_count)
+        session_list_find(session, filter) == session->subscription_count) {
+        session_log_limit(session, "limits.subscriptions");
         return GMQ_REASON_QUOTA_EXCEEDED;
+    }
     return session_list_add(session, filter, options, identifier, is_new);
 }
 

@@ -5,12 +5,14 @@
 #include "config/config.h"
 #include "mqtt/topic.h"
 
-/* Levels are only counted where the length doesn't already say that there can't be more. */
-static inline bool topic_is_within_limits(const struct config_limits *limits, gmq_view topic)
+/* The limit that a topic passes, as the configuration calls it; NULL: none. Levels are only counted where the length
+ * doesn't already say that there can't be more. */
+static inline const char *topic_limit_passed(const struct config_limits *limits, gmq_view topic)
 {
     if (topic.length > limits->topic_length_bytes)
-        return false;
-    return topic.length < limits->topic_levels || topic_depth(topic) <= limits->topic_levels;
+        return "limits.topic_length_bytes";
+    bool is_deep = topic.length >= limits->topic_levels && topic_depth(topic) > limits->topic_levels;
+    return is_deep ? "limits.topic_levels" : NULL;
 }
 
 #endif

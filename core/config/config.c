@@ -67,6 +67,7 @@ void config_free(struct config *config)
     routes_deinit(config->incoming, CONFIG_PACKET_TYPES);
     routes_deinit(config->outgoing, CONFIG_PACKET_TYPES);
     routes_deinit(config->callbacks, CONFIG_EVENTS);
+    mem_free(config->workers_place.path);
     mem_free(config->log_file);
     mem_free(config->file);
     mem_free(config);

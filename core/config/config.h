@@ -75,6 +75,7 @@ enum { CONFIG_PACKET_TYPES = 16, CONFIG_EVENTS = 9, CONFIG_WORKERS_MAX = 64, CON
 struct config {
     char *file; /* as given, for messages */
     uint32_t workers; /* "auto" is resolved to the number of usable processors */
+    struct config_place workers_place; /* all zero: not in the file */
     struct config_listener *listeners;
     size_t listener_count;
     struct config_plugin *plugins;

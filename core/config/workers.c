@@ -19,8 +19,8 @@ static uint32_t usable_processors(void)
 
 void store_workers(struct reader *reader, const struct schema_key *key, const struct node *node, void *target)
 {
-    (void)reader;
     (void)key;
     struct config *config = target;
+    config->workers_place = reader_place(reader, node);
     config->workers = json_is_string(node->json) ? usable_processors() : (uint32_t)json_integer_value(node->json);
 }

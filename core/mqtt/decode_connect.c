@@ -111,6 +111,21 @@ static void read_will(struct reader *reader, struct gmq_connect *connect)
     will->payload = reader_binary(reader);
 }
 
+/* In 3.1 the remaining length has precedence over the flags: what it leaves out isn't there (3.1, "User name and
+ * password flags"). */
+static void read_credentials(struct reader *reader, struct gmq_connect *connect)
+{
+    bool is_lenient = connect->packet.version == GMQ_VERSION_3_1;
+    if (is_lenient && reader_is_at_end(reader))
+        connect->has_user_name = false;
+    if (connect->has_user_name) /* [MQTT-3.1.2-17, 3.1.3-12] */
+        connect->user_name = reader_string(reader);
+    if (is_lenient && reader_is_at_end(reader))
+        connect->has_password = false;
+    if (connect->has_password) /* [MQTT-3.1.2-19] */
+        connect->password = reader_binary(reader);
+}
+
 static void check_authentication(struct reader *reader, const struct properties *properties)
 {
     bool has_method = properties_has(properties, PROPERTY_AUTHENTICATION_METHOD);
@@ -133,9 +148,6 @@ enum mqtt_error decode_connect(const struct frame *frame, struct arena *arena, u
     read_client_identifier(&reader, connect); /* the order is that of [MQTT-3.1.3-1] */
     if (connect->has_will)
         read_will(&reader, connect);
-    if (connect->has_user_name) /* [MQTT-3.1.2-17, 3.1.3-12] */
-        connect->user_name = reader_string(&reader);
-    if (connect->has_password) /* [MQTT-3.1.2-19] */
-        connect->password = reader_binary(&reader);
+    read_credentials(&reader, connect);
     return reader_finish(&reader);
 }

@@ -27,7 +27,7 @@ static bool inflow_accepts(struct connection *connection, enum frame_status stat
         client_bad_frame(&connection->client, false);
         return false;
     }
-    if (status != FRAME_PARTIAL && frame_size(frame) > shard_limits(connection->client.shard)->packet_size_bytes) {
+    if (status != FRAME_PARTIAL && frame_size(frame) > client_packet_size_limit(&connection->client)) {
         client_bad_frame(&connection->client, true);
         return false;
     }

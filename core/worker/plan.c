@@ -3,7 +3,10 @@
 #include "worker/plan.h"
 
 #include "base/memory.h"
+#include "plugin/config_lease.h"
 #include "plugin/preflight.h"
+
+#include <stdio.h>
 
 bool plan_read(struct plan *plan, const char *file, const struct config_overrides *overrides, struct problems *problems)
 {
@@ -17,8 +20,13 @@ static bool plan_check_workers(const struct plan *plan, const struct plan_base *
 {
     if (base->generation == NULL || plan->config->workers == base->worker_count)
         return true;
-    problems_add(problems, "%s: workers: %u are configured and %u run; changing their number needs a restart",
-                 plan->config->file, plan->config->workers, base->worker_count);
+    char place[CONFIG_PLACE_TEXT_SIZE];
+    if (plan->config->workers_place.path != NULL)
+        config_place_text(plan->config, &plan->config->workers_place, place, sizeof(place));
+    else
+        snprintf(place, sizeof(place), "%s: workers", plan->config->file); /* the default */
+    problems_add(problems, "%s: %u workers are configured and %u run; changing their number needs a restart", place,
+                 plan->config->workers, base->worker_count);
     return false;
 }
 

@@ -120,8 +120,9 @@ def test_unacknowledged_messages_are_sent_again_on_resuming(broker, version, top
     for number, packet in enumerate(first):
         again.expect(mqtt.PUBLISH, payload=str(number), qos=packet.qos, dup=True,
                      packet_identifier=packet.packet_identifier)
+    # Not "dup=False": the broker may have seen the end of the first connection only after it had sent these to it.
     for number in range(6, 9):
-        again.expect(mqtt.PUBLISH, payload=str(number), dup=False)
+        again.expect(mqtt.PUBLISH, payload=str(number))
 
 
 def test_what_was_acknowledged_is_not_sent_again(broker, version, topic):
