@@ -126,8 +126,10 @@ gmq_status delivery_publish(struct shard *shard, struct publication *publication
         return GMQ_OK;
     struct fan_out fan;
     fan_out_begin(&fan, shard, publication);
-    fan.may_overlap = match->count > 1;
-    for (uint32_t i = 0; i < match->count; i++)
+    /* With one filter sessions get it at once, and their handlers may deliver, too, which invalidates the match. */
+    uint32_t count = match->count;
+    fan.may_overlap = count > 1;
+    for (uint32_t i = 0; i < count; i++)
         fan_out_to_filter(&fan, match->filters[i]);
     if (matched != NULL)
         *matched = fan.matched;

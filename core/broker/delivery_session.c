@@ -142,7 +142,9 @@ static bool session_launch(struct session *session, struct publication *publicat
     enum delivery_result result = delivery_send(session->client, publication, flags);
     if (result == DELIVERY_SENT)
         return true;
-    /* Suppressed by a handler, expired, or too large for the client: as if it had been sent [MQTT-3.1.2-25]. */
+    /* Suppressed by a handler, expired, or too large for the client: as if it had been sent [MQTT-3.1.2-25]. Handlers
+     * may have delivered others, and the ring have grown. */
+    entry = inflight_find(&session->inflight, flags->packet_identifier);
     memset(&entry->delivery, 0, sizeof entry->delivery);
     inflight_remove(&session->inflight, entry);
     if (result == DELIVERY_NO_MEMORY)
@@ -209,7 +211,7 @@ static bool session_resend(struct session *session)
         enum delivery_result result = delivery_send(client, &publication, &flags);
         publication_deinit(&publication);
         if (result != DELIVERY_SENT)
-            inflight_remove(&session->inflight, entry);
+            inflight_remove(&session->inflight, inflight_find(&session->inflight, flags.packet_identifier));
     }
     return true;
 }

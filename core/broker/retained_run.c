@@ -95,11 +95,12 @@ static void run_send(struct session *session, const struct retained_run *run, st
 {
     struct publication publication;
     publication_init_kept(&publication, message);
+    uint32_t identifier = run->identifier; /* handlers on the way may bring the run to its end */
     struct delivery_order order = {
         .qos = run_qos(run, message),
         .is_retained = true,
-        .identifier_count = run->identifier != 0 ? 1 : 0,
-        .identifiers = &run->identifier,
+        .identifier_count = identifier != 0 ? 1 : 0,
+        .identifiers = &identifier,
     };
     delivery_to_session(session, &publication, &order);
     publication_deinit(&publication);
