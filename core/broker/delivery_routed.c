@@ -60,10 +60,11 @@ static enum delivery_result routed_run(struct gmq_client *client, struct publica
     packet->packet.identifier = flags->packet_identifier;
     if (!routed_properties(packet, publication, flags, client->shard))
         return DELIVERY_NO_MEMORY;
-    if (!outbound_route(client, &packet->packet, &client->shard->arena))
-        return DELIVERY_SUPPRESSED;
+    bool is_let_through = outbound_route(client, &packet->packet, &client->shard->arena);
     if (client->state == CLIENT_CLOSING)
         return DELIVERY_SENT; /* nothing more goes out; a resumable session keeps it in flight */
+    if (!is_let_through)
+        return DELIVERY_SUPPRESSED;
     if (packet->packet.is_changed || packet->is_retained != flags->is_retained)
         return routed_send_changed(client, packet, flags);
     return delivery_send_unrouted(client, publication, flags);
