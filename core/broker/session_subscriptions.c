@@ -1,11 +1,11 @@
 /* A session's own list of subscriptions, beside the index. */
-#include "base/buffer.h"
 #include "base/memory.h"
 #include "broker/client.h"
 #include "broker/delivery.h"
 #include "broker/session.h"
 #include "broker/topic_limits.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static bool subscription_is(const struct session_subscription *entry, const struct topic_node *node,
@@ -122,33 +122,31 @@ gmq_reason session_unsubscribe(struct session *session, gmq_view filter)
     return GMQ_REASON_SUCCESS;
 }
 
+/* Room for any filter, on the stack: the end of a session must not fail for want of memory. */
+struct filter_text {
+    char text[UINT16_MAX + 1];
+};
+
 /* "$share/NAME/" and the filter of an entry, as the client wrote it. */
-static gmq_view session_list_filter(const struct session_subscription *entry, struct buffer *text)
+static gmq_view session_list_filter(const struct session_subscription *entry, struct filter_text *filter)
 {
-    buffer_clear(text);
+    size_t used = 0;
     if (entry->share_name != NULL)
-        buffer_append_format(text, "$share/%s/", entry->share_name);
-    size_t length = topic_node_path(entry->node, NULL, 0);
-    uint8_t *path = buffer_reserve(text, length + 1);
-    if (path != NULL) {
-        (void)topic_node_path(entry->node, (char *)path, length + 1);
-        text->length += length;
-    }
-    return gmq_view_make(text->bytes, text->length);
+        used = (size_t)snprintf(filter->text, sizeof filter->text, "$share/%s/", entry->share_name);
+    size_t length = topic_node_path(entry->node, filter->text + used, sizeof filter->text - used);
+    return gmq_view_make(filter->text, used + length);
 }
 
 void session_unsubscribe_all(struct session *session)
 {
     struct shard *shard = session->shard;
-    struct buffer text;
-    buffer_init(&text);
+    struct filter_text text;
     for (uint32_t i = 0; i < session->subscription_count; i++) {
         struct session_subscription *entry = &session->subscriptions[i];
         gmq_view filter = session_list_filter(entry, &text);
         (void)subscription_remove(shard->broker->subscriptions, shard->reader, filter, session);
         mem_free(entry->share_name);
     }
-    buffer_deinit(&text);
     mem_free(session->subscriptions);
     session->subscriptions = NULL;
     session->subscription_count = 0;
@@ -158,8 +156,7 @@ void session_unsubscribe_all(struct session *session)
 /* The first of the session's groups that the topic belongs to, and that has another member, takes the message. */
 void session_pass_on(struct session *session, struct message *message)
 {
-    struct buffer text;
-    buffer_init(&text);
+    struct filter_text text;
     struct publication publication;
     publication_init_kept(&publication, message);
     publication.except = session;
@@ -178,5 +175,4 @@ void session_pass_on(struct session *session, struct message *message)
         is_taken = group != NULL && delivery_to_group(session->shard, &publication, group);
     }
     publication_deinit(&publication);
-    buffer_deinit(&text);
 }
