@@ -69,7 +69,7 @@ bool text_is_utf8(const char *text, size_t length)
     return true;
 }
 
-enum { NEAREST_LENGTH_MAX = 63 };
+enum { BEGINNING_LENGTH = 4, NEAREST_LENGTH_MAX = 63 };
 
 static size_t smaller(size_t left, size_t right)
 {
@@ -115,7 +115,8 @@ const char *text_nearest(const char *word, const char *const *candidates)
     for (; *candidates != NULL; candidates++) {
         if (strlen(*candidates) > NEAREST_LENGTH_MAX)
             continue;
-        size_t distance = edit_distance(word, *candidates);
+        bool is_beginning = length >= BEGINNING_LENGTH && strncmp(word, *candidates, length) == 0;
+        size_t distance = is_beginning ? 1 : edit_distance(word, *candidates); /* "packet_size" for packet_size_bytes */
         if (distance < best) {
             best = distance;
             nearest = *candidates;
