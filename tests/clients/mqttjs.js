@@ -1,43 +1,54 @@
-// Drives one MQTT.js client: commands come as lines of JSON on standard input, events go out the same way. tests/clients
-// has its counterpart in real.py.
+// Drives MQTT.js clients: commands come as lines of JSON on standard input, events go out the same way, each with the number
+// of its client. One process serves a whole test run, as starting node takes longer than most tests. Counterpart: real.py.
 'use strict'
 const mqtt = require('mqtt')
 const readline = require('readline')
 
-const settings = JSON.parse(process.argv[2])
-if (settings.will) settings.will.payload = Buffer.from(settings.will.payload, 'hex')
+const clients = new Map()
 
-const tell = (event, more) => process.stdout.write(JSON.stringify({ event, ...more }) + '\n')
-const answer = (id) => (error, packet) => tell('done', { id, error: error ? String(error) : null, packet })
+const tell = (number, event, more) => process.stdout.write(JSON.stringify({ number, event, ...more }) + '\n')
 
-// Buffers inside of properties become text for the way through JSON.
-const plain = (properties) => {
+// Buffers inside of properties go through JSON as hexadecimal text.
+const encoded = (properties) => {
   const copy = { ...properties }
   if (copy.correlationData) copy.correlationData = copy.correlationData.toString('hex')
   return copy
 }
 
-const client = mqtt.connect(settings)
-client.on('connect', (packet) => tell('connect', { sessionPresent: packet.sessionPresent }))
-client.on('close', () => tell('close'))
-client.on('error', (error) => tell('error', { text: String(error) }))
-client.on('message', (topic, payload, packet) => tell('message', {
-  topic,
-  payload: payload.toString('hex'),
-  qos: packet.qos,
-  retain: packet.retain,
-  dup: packet.dup,
-  properties: plain(packet.properties)
-}))
+const decoded = (options) => {
+  const properties = options.properties
+  if (properties && properties.correlationData) properties.correlationData = Buffer.from(properties.correlationData, 'hex')
+  return options
+}
+
+const open = (number, settings) => {
+  if (settings.will) settings.will.payload = Buffer.from(settings.will.payload, 'hex')
+  const client = mqtt.connect(settings)
+  clients.set(number, client)
+  client.on('connect', (packet) => tell(number, 'connect', { sessionPresent: packet.sessionPresent }))
+  client.on('error', (error) => tell(number, 'error', { text: String(error) }))
+  client.on('message', (topic, payload, packet) => tell(number, 'message', {
+    topic,
+    payload: payload.toString('hex'),
+    qos: packet.qos,
+    retain: packet.retain,
+    properties: encoded(packet.properties)
+  }))
+}
 
 readline.createInterface({ input: process.stdin }).on('line', (line) => {
   const command = JSON.parse(line)
-  if (command.options && command.options.properties && command.options.properties.correlationData) {
-    command.options.properties.correlationData = Buffer.from(command.options.properties.correlationData, 'hex')
-  }
-  if (command.do === 'subscribe') client.subscribe(command.filter, command.options, answer(command.id))
-  else if (command.do === 'unsubscribe') client.unsubscribe(command.filter, answer(command.id))
+  const number = command.number
+  const client = clients.get(number)
+  const done = (error, granted) => tell(number, 'done', { error: error ? String(error) : null, granted })
+  if (command.do === 'open') open(number, command.settings)
+  else if (command.do === 'subscribe') client.subscribe(command.filter, command.options, done)
   else if (command.do === 'publish') {
-    client.publish(command.topic, Buffer.from(command.payload, 'hex'), command.options, answer(command.id))
-  } else if (command.do === 'end') client.end(false, () => process.exit(0))
-})
+    client.publish(command.topic, Buffer.from(command.payload, 'hex'), decoded(command.options), (error) => done(error))
+  } else if (command.do === 'leave') client.end(false, () => done())
+  else if (command.do === 'die') {
+    client.options.reconnectPeriod = 0
+    client.stream.destroy()
+    client.end(true, () => done())
+  }
+}).on('close', () => process.exit(0))

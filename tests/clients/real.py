@@ -1,5 +1,6 @@
 """Clients that others wrote, under one handle: Python paho, MQTT.js, and mosquitto_pub with mosquitto_sub."""
 
+import atexit
 import json
 import pathlib
 import queue
@@ -140,29 +141,45 @@ class Paho(RealClient):
             self.leave()
 
 
-class Program(RealClient):
-    """A client in a process of its own, whose output is read line by line."""
+def start(command, on_line):
+    """A process whose output is read line by line."""
+    process = subprocess.Popen(command, cwd=FOLDER, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
-    def start(self, command, on_line):
-        process = subprocess.Popen(command, cwd=FOLDER, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                   stderr=subprocess.STDOUT)
+    def follow():
+        for line in process.stdout:
+            on_line(line.decode("utf-8", "replace").rstrip("\n"))
+        process.stdout.close()
 
-        def follow():
-            for line in process.stdout:
-                on_line(line.decode("utf-8", "replace").rstrip("\n"))
-            process.stdout.close()
-
-        threading.Thread(target=follow, daemon=True).start()
-        return process
-
-    @staticmethod
-    def finish(process):
-        process.kill()
-        process.wait()
-        process.stdin.close()
+    threading.Thread(target=follow, daemon=True).start()
+    return process
 
 
-class MqttJs(Program):
+class Node:
+    """The one process in which all MQTT.js clients of a test run live."""
+
+    running = None
+
+    def __init__(self):
+        self.clients = {}
+        self.process = start(["node", "mqttjs.js"], self._on_line)
+        atexit.register(self.process.kill)
+
+    @classmethod
+    def the(cls):
+        if cls.running is None or cls.running.process.poll() is not None:
+            cls.running = cls()
+        return cls.running
+
+    def _on_line(self, line):
+        event = json.loads(line)
+        self.clients[event["number"]].on_event(event)
+
+    def send(self, **command):
+        self.process.stdin.write((json.dumps(command) + "\n").encode())
+        self.process.stdin.flush()
+
+
+class MqttJs(RealClient):
     def open(self):
         settings = {"host": self.host, "port": self.port, "clientId": self.identifier, "clean": self.clean,
                     "protocolVersion": self.version, "protocolId": "MQIsdp" if self.version == 3 else "MQTT",
@@ -173,11 +190,14 @@ class MqttJs(Program):
             topic, payload, qos, retain = self.will
             settings["will"] = {"topic": topic, "payload": payload.hex(), "qos": qos, "retain": retain}
         self.answers = queue.Queue()
-        self.process = self.start(["node", "mqttjs.js", json.dumps(settings)], self._on_line)
+        self.is_over = False
+        self.node = Node.the()
+        self.number = len(self.node.clients)
+        self.node.clients[self.number] = self
+        self.node.send(number=self.number, do="open", settings=settings)
         self.session_present = self.connected()
 
-    def _on_line(self, line):
-        event = json.loads(line)
+    def on_event(self, event):
         if event["event"] == "connect":
             self.connections.put(event["sessionPresent"])
         elif event["event"] == "done":
@@ -193,13 +213,10 @@ class MqttJs(Program):
                  for each in (value if isinstance(value, list) else [value])]))
 
     def command(self, **fields):
-        self.process.stdin.write((json.dumps(fields) + "\n").encode())
-        self.process.stdin.flush()
-        if fields["do"] == "end":
-            return None
+        self.node.send(number=self.number, **fields)
         answer = self.answers.get(timeout=LIMIT)
         assert answer["error"] is None, answer
-        return answer.get("packet")
+        return answer.get("granted")
 
     def subscribe(self, pattern, qos=0):
         return [each["qos"] for each in self.command(do="subscribe", filter=pattern, options={"qos": qos})]
@@ -217,18 +234,19 @@ class MqttJs(Program):
         self.command(do="publish", topic=topic, payload=payload.hex(), options=options)
 
     def leave(self):
-        self.command(do="end")
-        self.process.wait(LIMIT)
-        self.close()
+        self.is_over = True
+        self.command(do="leave")
 
     def die(self):
-        self.close()
+        self.is_over = True
+        self.command(do="die")
 
     def close(self):
-        self.finish(self.process)
+        if not self.is_over:
+            self.die()
 
 
-class Mosquitto(Program):
+class Mosquitto(RealClient):
     """mosquitto_sub is started with its first subscription; every message is sent by a mosquitto_pub of its own."""
 
     FORMAT = "message\t%q\t%r\t%t\t%C\t%R\t%D\t%P\t%x"
@@ -253,7 +271,7 @@ class Mosquitto(Program):
             topic, payload, will_qos, retain = self.will
             command += ["--will-topic", topic, "--will-payload", payload.decode(), "--will-qos", str(will_qos)]
             command += ["--will-retain"] if retain else []
-        self.process = self.start(command, self._on_line)
+        self.process = start(command, self._on_line)
         self.connected()
         return [self.subscribed.get(timeout=LIMIT)]
 
@@ -293,7 +311,9 @@ class Mosquitto(Program):
 
     def close(self):
         if self.process:
-            self.finish(self.process)
+            self.process.kill()
+            self.process.wait()
+            self.process.stdin.close()
 
 
 KINDS = {"paho": Paho, "mqttjs": MqttJs, "mosquitto": Mosquitto}
