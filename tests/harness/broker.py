@@ -60,7 +60,10 @@ class Broker:
         self.write_config()
         self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                         stderr=subprocess.STDOUT, env={**os.environ, **ENVIRONMENT})
-        threading.Thread(target=self._follow, args=(self.process.stdout,), daemon=True).start()
+        self.lines.clear()
+        self.has_ended = False
+        self.follower = threading.Thread(target=self._follow, args=(self.process.stdout,), daemon=True)
+        self.follower.start()
         if is_ready:
             self.is_expected_to_run = True
             for listener in self.config.get("listeners", []):
@@ -92,8 +95,7 @@ class Broker:
         except subprocess.TimeoutExpired:
             self.kill()
             raise AssertionError(f"the broker has not ended within {limit:g} s\n{self.log_tail()}") from None
-        with self.grown:
-            self.grown.wait_for(lambda: self.has_ended, limit)
+        self.follower.join(limit)
         self.check_log()
         assert got == code, f"the broker ended with {got}, expected {code}\n{self.log_tail()}"
 
@@ -102,6 +104,7 @@ class Broker:
         if self.process is not None:
             self.process.kill()
             self.process.wait()
+            self.follower.join(settings.LIMIT)
 
     def close_clients(self):
         for client in self.clients:

@@ -2,6 +2,7 @@
 in the configuration; the plugin, its file and what happened for a .so. The old generation serves on."""
 
 import json
+import os
 import pathlib
 import re
 
@@ -11,6 +12,7 @@ from harness import packet as mqtt
 from harness.broker import new_broker, standard_config
 from harness.client import unique
 from harness.plugins import compile_plugin, marking
+from harness.settings import IS_SANITIZED
 
 ROUTES = {"PUBLISH": ["mark:on_publish", "broker:on_publish"]}
 
@@ -20,7 +22,7 @@ class Steady:
 
     def __init__(self, folder, workers):
         mark = compile_plugin(folder / "mark.so", marking("1"))
-        config = standard_config(workers, routes=ROUTES, limits={"preflight_ms": 1000})
+        config = standard_config(workers, routes=ROUTES, limits={"preflight_ms": 4000 if IS_SANITIZED else 1000})
         config["plugins"]["mark"] = {"path": str(mark)}
         self.folder = folder
         self.broker = new_broker(folder / "broker", config).start()
@@ -213,6 +215,7 @@ def with_load(body):
                    f"static gmq_status loading(gmq_plugin *plugin)\n{{\n    (void)plugin;\n{body}\n    return GMQ_OK;\n}}\n")
 
 
+CRASHED = r"crashed with SIG(SEGV|ABRT|TRAP)|exit\(66\)"  # the latter under a sanitizer
 CRASH = "    *(volatile int *)0 = 1;"
 HANG = "    for (;;)\n        pause();"
 DESCRIPTOR = """
@@ -226,19 +229,19 @@ SIZE = "sizeof(gmq_plugin_descriptor)"
 
 # name -> (C, words in the message)
 BAD = {
-    "crashes in a constructor": (with_constructor(CRASH), r"crashed with SIG(SEGV|ABRT|TRAP)|exit\(66\)"),
+    "crashes in a constructor": (with_constructor(CRASH), CRASHED),
     "aborts in a constructor": (with_constructor("    abort();"), "SIGABRT"),
     "exits in a constructor": (with_constructor("    exit(3);"), r"exit\(3\)"),
     "exits as if all were well": (with_constructor("    _exit(0);"), r"exit\(0\)"),
     "hangs in a constructor": (with_constructor(HANG), "preflight_ms"),
-    "crashes while loading": (with_load(CRASH), r"crashed with SIG(SEGV|ABRT|TRAP)|exit\(66\)"),
+    "crashes while loading": (with_load(CRASH), CRASHED),
     "exits while loading": (with_load("    exit(0);"), r"exit\(0\)"),
     "hangs while loading": (with_load(HANG), "preflight_ms"),
     "refuses to be loaded": (with_load('    gmq_log(plugin, GMQ_LOG_ERROR, "no database");\n    return GMQ_ERROR_SYSTEM;'),
                              "no database"),
     "crashes while unloading": (marking("2", unload="ending", more="static void ending(gmq_plugin *plugin)\n{\n"
                                         "    (void)plugin;\n" + CRASH + "\n}\n"),
-                                r"crashed with SIG(SEGV|ABRT|TRAP)|exit\(66\)"),
+                                CRASHED),
     "misses a symbol": (with_load("    extern int nowhere_to_be_found(void);\n    if (nowhere_to_be_found())\n"
                                   "        return GMQ_ERROR_STATE;"), "nowhere_to_be_found"),
     "has no descriptor": ("int nothing_here = 1;", "GMQ_PLUGIN"),
@@ -343,9 +346,11 @@ def check(broker, config):
     """Runs graftmq --check; its exit code, and what it said."""
     import subprocess
     from harness import settings
+    from harness.broker import ENVIRONMENT
     broker.folder.mkdir(parents=True, exist_ok=True)
     broker.write_config(config)
-    done = subprocess.run([str(settings.PROGRAM), "--check", str(broker.file)], capture_output=True, text=True, timeout=30)
+    done = subprocess.run([str(settings.PROGRAM), "--check", str(broker.file)], capture_output=True, text=True, timeout=30,
+                          env={**os.environ, **ENVIRONMENT})
     return done.returncode, done.stdout + done.stderr
 
 
@@ -356,7 +361,7 @@ def test_check_says_the_same_and_serves_nothing(workers, tmp_path):
     assert code == 0, text
     config["plugins"]["mark"] = {"path": str(compile_plugin(tmp_path / "mark.so", with_load(CRASH)))}
     code, text = check(broker, config)
-    assert code == 1 and re.search(r"graftmq\.json:\d+:\d+: plugins\.mark.*crashed", text), text
+    assert code == 1 and re.search(rf"graftmq\.json:\d+:\d+: plugins\.mark.*({CRASHED})", text), text
     config["plugins"]["mark"] = {"path": str(compile_plugin(tmp_path / "mark.so", marking("1")))}
     config["limits"] = {"nosuch": 1}
     code, text = check(broker, config)
