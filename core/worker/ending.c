@@ -128,7 +128,6 @@ static void end_at_once(int number)
 
 void ending_begin(struct controller *controller, int signal_number)
 {
-    log_write(GMQ_LOG_NOTICE, "broker", "ending: %s (once more ends at once)", strsignal(signal_number));
     controller->is_ending = true;
     for (size_t i = 0; i < CONTROLLER_SIGNALS; i++)
         ev_signal_stop(controller->loop, &controller->signals[i]);
@@ -136,5 +135,6 @@ void ending_begin(struct controller *controller, int signal_number)
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
     signal(SIGHUP, SIG_IGN);
+    log_write(GMQ_LOG_NOTICE, "broker", "ending: %s (once more ends at once)", strsignal(signal_number));
     controller_step(controller);
 }
