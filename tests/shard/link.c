@@ -143,7 +143,7 @@ static bool link_cut(struct link *link, struct frame *frame, uint8_t **copy)
 {
     enum frame_status status = frame_read(link->bytes, link->length, frame);
     bool is_too_large = (status == FRAME_COMPLETE || status == FRAME_HEADER) &&
-                        frame_size(frame) > shard_limits(link->client.shard)->packet_size_bytes;
+                        frame_size(frame) > client_packet_size_limit(&link->client);
     if (status == FRAME_MALFORMED || is_too_large)
         client_bad_frame(&link->client, is_too_large);
     if (status != FRAME_COMPLETE || is_too_large)

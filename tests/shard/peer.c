@@ -7,8 +7,6 @@
 
 #include <string.h>
 
-enum { PEER_PACKET_MAX = 1 << 20 };
-
 static struct peer *peer_new(struct shards *shards)
 {
     struct peer *peer = calloc(1, sizeof *peer);
@@ -35,16 +33,14 @@ void peer_send_bytes(struct peer *peer, const void *bytes, size_t length)
         shards_settle(peer->shards);
 }
 
-/* Into memory that is there already: where allocations fail, it is the broker that is tried. */
 void peer_send_packet(struct peer *peer, struct gmq_packet *packet)
 {
-    struct buffer out = {.bytes = malloc(PEER_PACKET_MAX), .capacity = PEER_PACKET_MAX};
-    demand(out.bytes != NULL, "no memory");
+    struct buffer *out = &peer->shards->encoded;
+    buffer_clear(out);
     packet->version = peer->version;
-    enum mqtt_error error = packet_encode_from_client(packet, PEER_PACKET_MAX, &out);
+    enum mqtt_error error = packet_encode_from_client(packet, SHARDS_ENCODED_MAX, out);
     demand(error == MQTT_OK, "%s can't be sent: %s", packet_type_name(packet->type), mqtt_error_text(error));
-    peer_send_bytes(peer, out.bytes, out.length);
-    free(out.bytes);
+    peer_send_bytes(peer, out->bytes, out->length);
 }
 
 static void say_number(struct properties *properties, enum property_index index, uint32_t number)

@@ -54,10 +54,11 @@ size_t peer_receive(struct peer *peer, const uint8_t *bytes, size_t length)
     return length;
 }
 
-/* What was not read any more is lost with the connection, but a broker never stops within a packet. */
+/* What was not read any more is lost with the connection, but without need a broker never stops within a packet. */
 void peer_closed(struct peer *peer)
 {
-    demand(peer->partial_length == 0 || peer->budget != SIZE_MAX, "the broker closed in the middle of a packet");
+    bool may_be_cut = peer->budget != SIZE_MAX || peer->shards->is_short_of_memory;
+    demand(peer->partial_length == 0 || may_be_cut, "the broker closed in the middle of a packet");
     peer->partial_length = 0;
 }
 

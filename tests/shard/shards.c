@@ -283,12 +283,16 @@ static void loader_begin(struct shards *shards)
     shards->loader.host = &shards->host;
 }
 
-/* One block, so that decoding allocates nothing from now on, also where a test makes allocations fail. */
-static void decoded_begin(struct arena *decoded)
+/* The peers allocate nothing of the broker's from now on: where a test makes allocations fail, they are the broker's.
+ */
+static void peers_begin(struct shards *shards)
 {
-    arena_init(decoded, SHARDS_DECODED_MAX);
-    demand(arena_alloc(decoded, SHARDS_DECODED_MAX / 32) != NULL, "no memory to decode");
-    arena_reset(decoded);
+    arena_init(&shards->decoded, SHARDS_DECODED_MAX);
+    demand(arena_alloc(&shards->decoded, SHARDS_DECODED_MAX / 32) != NULL, "no memory to decode");
+    arena_reset(&shards->decoded);
+    buffer_init(&shards->encoded);
+    demand(buffer_reserve(&shards->encoded, SHARDS_ENCODED_MAX) != NULL, "no memory to encode");
+    list_init(&shards->peers);
 }
 
 struct shards *shards_new(uint32_t count, const char *settings)
@@ -303,8 +307,7 @@ struct shards *shards_new(uint32_t count, const char *settings)
     demand(shards != NULL, "no memory");
     shards->count = count;
     shards->start_ns = shards->now_ns = SHARDS_START_NS;
-    list_init(&shards->peers);
-    decoded_begin(&shards->decoded);
+    peers_begin(shards);
     shards->broker = broker_new(count, &ways);
     demand(shards->broker != NULL, "no broker");
     loader_begin(shards);
@@ -342,6 +345,7 @@ void shards_free(struct shards *shards)
     plugin_storage_free(shards->loader.storage);
     library_folder_close(shards->loader.folder);
     arena_deinit(&shards->decoded);
+    buffer_deinit(&shards->encoded);
     free(shards);
 }
 

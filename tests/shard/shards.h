@@ -21,7 +21,7 @@ struct turner {
     struct list resumed;
 };
 
-enum { SHARDS_GENERATIONS_MAX = 256 };
+enum { SHARDS_GENERATIONS_MAX = 256, SHARDS_ENCODED_MAX = 1 << 20 };
 
 struct shards {
     struct plugin_host host;
@@ -37,8 +37,10 @@ struct shards {
     uint64_t start_ns;
     uint32_t next_worker; /* that accepts */
     struct list peers;
-    struct arena decoded; /* lists of the packet that was decoded last */
-    uint64_t order;       /* not 0: of the workers' turns, changed from round to round */
+    struct arena decoded;    /* lists of the packet that was decoded last */
+    struct buffer encoded;   /* the packet that a peer sends */
+    bool is_short_of_memory; /* packets may be cut short: the broker has nothing else to do with them */
+    uint64_t order;          /* not 0: of the workers' turns, changed from round to round */
 };
 
 /* `settings` may be NULL. The process ends where something can't be had. */
