@@ -200,7 +200,7 @@ static uint32_t shards_first(struct shards *shards)
     return (uint32_t)(shards->order >> 33) % shards->count;
 }
 
-static bool shards_round(struct shards *shards)
+bool shards_turn(struct shards *shards)
 {
     bool has_moved = false;
     uint32_t first = shards_first(shards);
@@ -214,7 +214,7 @@ void shards_settle(struct shards *shards)
     /* Two rounds of rest: what one shard retired waits for the others' quiescent states. */
     int rounds = 0;
     for (int rest = 0; rest < 2; rounds++) {
-        rest = shards_round(shards) ? 0 : rest + 1;
+        rest = shards_turn(shards) ? 0 : rest + 1;
         demand(rounds < SHARDS_ROUNDS_MAX, "the shards don't come to rest");
     }
 }

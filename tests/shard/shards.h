@@ -47,8 +47,9 @@ struct shards {
 struct shards *shards_new(uint32_t count, const char *settings);
 void shards_free(struct shards *shards);
 
-/* Turns of all workers until nothing moves any more. */
+/* Turns of all workers until nothing moves any more; and one turn of each. */
 void shards_settle(struct shards *shards);
+bool shards_turn(struct shards *shards); /* whether something has moved */
 
 /* Time passes, with all timers that are due meanwhile. */
 void shards_wait_ms(struct shards *shards, uint64_t ms);
