@@ -26,7 +26,8 @@ void *arena_copy(struct arena *arena, const void *bytes, size_t length) __attrib
 /* Everything allocated is gone. */
 void arena_reset(struct arena *arena);
 
-/* Takes everything that `from` holds, beside what `to` already has; `from` is then empty and usable. Used when a call outlives its turn. */
+/* Takes everything that `from` holds, beside what `to` already has; `from` is then empty and usable. Used when a call
+ * outlives its turn. */
 void arena_move(struct arena *to, struct arena *from);
 
 #endif

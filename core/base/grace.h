@@ -1,9 +1,9 @@
 /* Grace periods: readers without locks, and the moment when no reader can still hold what was unlinked.
  *
- * Quiescent-state flavour of RCU, with C11 atomics only, so that ThreadSanitizer can see it (liburcu's assembly it can't).
- * Each worker is a reader. It announces once per loop turn that it holds nothing (grace_quiescent), and is offline while
- * it sleeps in the kernel. A writer unlinks an object, then retires it; when every online reader has been quiescent since,
- * the object is freed by the thread that retired it. */
+ * Quiescent-state flavour of RCU, with C11 atomics only, so that ThreadSanitizer can see it (liburcu's assembly it
+ * can't). Each worker is a reader. It announces once per loop turn that it holds nothing (grace_quiescent), and is
+ * offline while it sleeps in the kernel. A writer unlinks an object, then retires it; when every online reader has been
+ * quiescent since, the object is freed by the thread that retired it. */
 #ifndef BASE_GRACE_H
 #define BASE_GRACE_H
 
@@ -44,8 +44,8 @@ void grace_retire(struct grace_reader *reader, struct grace_retired *retired,
                   void (*release)(struct grace_retired *retired));
 
 /* Runs the releases that are due; returns whether some still wait, so that the worker comes back soon. When it returns,
- * everything that other readers did before their last quiescent state is visible. Split in two, so that a worker can empty
- * its mailbox in between: mail that names a retired object was sent before its sender's quiescent state. */
+ * everything that other readers did before their last quiescent state is visible. Split in two, so that a worker can
+ * empty its mailbox in between: mail that names a retired object was sent before its sender's quiescent state. */
 uint64_t grace_horizon(struct grace_reader *reader);
 bool grace_collect(struct grace_reader *reader, uint64_t horizon);
 

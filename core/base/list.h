@@ -1,5 +1,5 @@
-/* A doubly linked ring through the objects themselves. The head is a link of its own; an object that is in no list has a
- * link that points to itself, so removing twice does no harm. */
+/* A doubly linked ring through the objects themselves. The head is a link of its own; an object that is in no list has
+ * a link that points to itself, so removing twice does no harm. */
 #ifndef BASE_LIST_H
 #define BASE_LIST_H
 

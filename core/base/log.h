@@ -1,5 +1,5 @@
-/* The log: one line per event to standard error or a file, for people ("text") or machines ("json"). Any thread; a line is
- * written by one write(), so lines never mix.
+/* The log: one line per event to standard error or a file, for people ("text") or machines ("json"). Any thread; a line
+ * is written by one write(), so lines never mix.
  *
  *     2026-01-31T12:00:00.123Z notice  listener mqtt: listening on 127.0.0.1:1883
  *     {"time":"2026-01-31T12:00:00.123Z","level":"notice","subject":"listener mqtt","message":"listening on ..."} */
@@ -13,8 +13,8 @@
 
 enum log_format { LOG_TEXT, LOG_JSON };
 
-/* May be called again at any time (a reload). `descriptor` stays the caller's. Colour is used only in text on a terminal,
- * and not if NO_COLOR is set. */
+/* May be called again at any time (a reload). `descriptor` stays the caller's. Colour is used only in text on a
+ * terminal, and not if NO_COLOR is set. */
 void log_configure(int descriptor, enum log_format format, gmq_log_level level);
 
 /* Whether lines of this level are written: guards costly arguments. */

@@ -1,5 +1,5 @@
-/* A hash map from byte strings to pointers, open addressing. It owns neither keys nor values: a value holds its own key,
- * which `key_of` returns. One thread, or guarded by its owner. */
+/* A hash map from byte strings to pointers, open addressing. It owns neither keys nor values: a value holds its own
+ * key, which `key_of` returns. One thread, or guarded by its owner. */
 #ifndef BASE_MAP_H
 #define BASE_MAP_H
 

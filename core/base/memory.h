@@ -23,8 +23,8 @@ char *mem_copy_text(const char *text, size_t length) __attribute__((warn_unused_
 /* NULL is allowed. */
 void mem_free(void *block);
 
-/* For tests: the `count`-th allocation from now on fails, and only it (1 is the next one; 0 turns it off). Returns whether
- * the failure of the last setting has happened. Process-wide. */
+/* For tests: the `count`-th allocation from now on fails, and only it (1 is the next one; 0 turns it off). Returns
+ * whether the failure of the last setting has happened. Process-wide. */
 int mem_fail_after(uint64_t count);
 
 #endif

@@ -194,7 +194,7 @@ void output_consume(struct output *output, struct output_pool *pool, size_t writ
         written -= output->first->length;
         output_drop_first(output, pool);
     }
-    if (written != 0) {
+    if (written != 0 && output->first != NULL) {
         output->first->pending += written;
         output->first->length -= written;
     }

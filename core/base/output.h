@@ -1,5 +1,5 @@
-/* Bytes that wait to be written to one connection: small things are copied into chunks from the worker's pool, large ones
- * are referenced. An idle output owns nothing. One thread. */
+/* Bytes that wait to be written to one connection: small things are copied into chunks from the worker's pool, large
+ * ones are referenced. An idle output owns nothing. One thread. */
 #ifndef BASE_OUTPUT_H
 #define BASE_OUTPUT_H
 
@@ -44,8 +44,8 @@ void output_commit(struct output *output, size_t size);
 bool output_append(struct output *output, struct output_pool *pool, const void *bytes, size_t length)
     __attribute__((warn_unused_result));
 
-/* References bytes that stay unchanged until `release(owner)`. False: memory is out, nothing was appended, and `release`
- * is not called. With a length of 0 there is nothing to write, so `release` is called at once. */
+/* References bytes that stay unchanged until `release(owner)`. False: memory is out, nothing was appended, and
+ * `release` is not called. With a length of 0 there is nothing to write, so `release` is called at once. */
 bool output_append_reference(struct output *output, struct output_pool *pool, const void *bytes, size_t length,
                              output_release *release, void *owner) __attribute__((warn_unused_result));
 

@@ -15,8 +15,8 @@ size_t text_utf8_step(const char *text, size_t length);
 /* The candidate that was most likely meant by `word`, or NULL if none is near. `candidates` ends with NULL. */
 const char *text_nearest(const char *word, const char *const *candidates);
 
-/* Copies `view` into `text` with control characters, quotes and broken UTF-8 escaped (\n, \xff), cut with "..." where it
- * does not fit. Always terminated. Returns `text`. */
+/* Copies `view` into `text` with control characters, quotes and broken UTF-8 escaped (\n, \xff), cut with "..." where
+ * it does not fit. Always terminated. Returns `text`. */
 const char *text_printable(char *text, size_t size, gmq_view view);
 
 #endif

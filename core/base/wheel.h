@@ -1,5 +1,5 @@
-/* Timers of one worker: a hierarchical wheel with a tick of 4 ms. Starting and stopping cost the same however many there
- * are. A timer never fires early; it may fire up to one tick late. One thread. */
+/* Timers of one worker: a hierarchical wheel with a tick of 4 ms. Starting and stopping cost the same however many
+ * there are. A timer never fires early; it may fire up to one tick late. One thread. */
 #ifndef BASE_WHEEL_H
 #define BASE_WHEEL_H
 
@@ -30,7 +30,8 @@ void wheel_init(struct wheel *wheel, uint64_t now_ns);
 void wheel_timer_init(struct wheel_timer *timer, wheel_function *function);
 bool wheel_timer_is_running(const struct wheel_timer *timer);
 
-/* Starts or restarts. A deadline in the past fires at the next advance (not in the one that is running); one beyond the wheel's span waits correctly. */
+/* Starts or restarts. A deadline in the past fires at the next advance (not in the one that is running); one beyond the
+ * wheel's span waits correctly. */
 void wheel_start(struct wheel *wheel, struct wheel_timer *timer, uint64_t deadline_ns);
 void wheel_stop(struct wheel *wheel, struct wheel_timer *timer); /* harmless if it isn't running */
 

@@ -11,14 +11,15 @@ struct message {
     uint32_t payload_length;
     uint32_t properties_length; /* encoded, forwarded ones only */
     uint16_t topic_length;
-    uint8_t qos;        /* as published */
-    bool is_retained;   /* the RETAIN flag as published */
+    uint8_t qos;         /* as published */
+    bool is_retained;    /* the RETAIN flag as published */
     uint64_t expires_ns; /* monotonic; UINT64_MAX: never */
-    uint64_t publisher; /* serial number of the publishing session, 0: none. For no local */
-    char bytes[];       /* topic, properties, payload */
+    uint64_t publisher;  /* serial number of the publishing session, 0: none. For no local */
+    char bytes[];        /* topic, properties, payload */
 };
 
-/* The parts are copied; the caller has the one reference. NULL: memory is out. `model` says what is not in the views. */
+/* The parts are copied; the caller has the one reference. NULL: memory is out. `model` says what is not in the views.
+ */
 struct message_parts {
     gmq_view topic;
     gmq_view properties;

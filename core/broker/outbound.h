@@ -20,7 +20,8 @@ void outbound_refuse_connect(struct gmq_client *client, gmq_reason reason, const
 /* Runs the outgoing route of a packet's type. True: send it (it may have been changed). */
 bool outbound_route(struct gmq_client *client, struct gmq_packet *packet, struct arena *arena);
 
-/* The reason itself where the standard allows it in packets of this type, else the most general one that it does allow. */
+/* The reason itself where the standard allows it in packets of this type, else the most general one that it does allow.
+ */
 uint8_t outbound_reason(gmq_packet_type type, gmq_reason reason);
 
 /* Sets the reason string without a copy: `text` (may be NULL) must outlive the packet. */

@@ -16,16 +16,16 @@ void retained_store_free(struct retained_store *store); /* no readers any more *
 gmq_status retained_store_put(struct retained_store *store, struct grace_reader *reader, struct message *message,
                               uint64_t limit);
 
-/* Calls `visit` with each message whose topic is matched by `filter`; a reference may be taken within. Not in any order.
- * Expired ones are left out. False: memory is out, not all were visited. */
+/* Calls `visit` with each message whose topic is matched by `filter`; a reference may be taken within. Not in any
+ * order. Expired ones are left out. False: memory is out, not all were visited. */
 typedef void retained_visit(struct message *message, void *data);
 bool retained_store_match(struct retained_store *store, gmq_view filter, uint64_t now_ns, struct topic_walk *walk,
                           retained_visit *visit, void *data);
 
 uint64_t retained_store_count(const struct retained_store *store);
 
-/* Removes expired messages, looking at no more than `most` of those that can expire; to be called once in a while by one
- * worker. */
+/* Removes expired messages, looking at no more than `most` of those that can expire; to be called once in a while by
+ * one worker. */
 void retained_store_sweep(struct retained_store *store, struct grace_reader *reader, uint64_t now_ns, uint32_t most);
 
 #endif

@@ -128,8 +128,8 @@ void shard_start(struct shard *shard);
 /* Takes over a generation; before it, worker_start callbacks of plugins that are new here. Called between packets. */
 void shard_adopt(struct shard *shard, struct generation *next);
 
-/* Lets the plugins go that no generation but `previous` has: worker_stop callbacks, timers, watches. Old generations are
- * released in their order, each freed before the next; at the end of the broker the current one, too. */
+/* Lets the plugins go that no generation but `previous` has: worker_stop callbacks, timers, watches. Old generations
+ * are released in their order, each freed before the next; at the end of the broker the current one, too. */
 void shard_release(struct shard *shard, struct generation *previous);
 
 /* The end of the broker, before the release of the last generation: ends all sessions without publishing wills. */

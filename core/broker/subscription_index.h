@@ -11,7 +11,8 @@
 struct session;
 struct subscription_index;
 
-/* One subscriber of one filter. Only its own worker may look into the session, but for what session_presence() reads. */
+/* One subscriber of one filter. Only its own worker may look into the session, but for what session_presence() reads.
+ */
 struct subscriber {
     _Atomic(struct session *) session; /* NULL: it has left, skip it */
     uint32_t identifier;               /* subscription identifier, 0: none */
@@ -40,7 +41,7 @@ struct share_group {
 /* What hangs at a filter's node. */
 struct filter_subscribers {
     struct grace_retired retired;
-    _Atomic(struct subscriber_set *) set;       /* NULL: none */
+    _Atomic(struct subscriber_set *) set; /* NULL: none */
     _Atomic(struct share_group *) groups; /* NULL: none */
 };
 
@@ -49,10 +50,12 @@ void subscription_index_free(struct subscription_index *index); /* no readers an
 
 enum subscription_change { SUBSCRIPTION_NEW, SUBSCRIPTION_REPLACED, SUBSCRIPTION_NO_MEMORY };
 
-/* Adds or replaces the session's subscription to `filter` (valid; may be "$share/..."). Any worker; takes the writers' lock.
+/* Adds or replaces the session's subscription to `filter` (valid; may be "$share/..."). Any worker; takes the writers'
+ * lock.
  * `*node` is the filter's node, valid until the subscription is removed: the session keeps it for its own list. */
-enum subscription_change subscription_add(struct subscription_index *index, struct grace_reader *reader, gmq_view filter,
-                                          const struct subscriber *subscriber, struct topic_node **node);
+enum subscription_change subscription_add(struct subscription_index *index, struct grace_reader *reader,
+                                          gmq_view filter, const struct subscriber *subscriber,
+                                          struct topic_node **node);
 
 /* Removes it; false if it wasn't there. */
 bool subscription_remove(struct subscription_index *index, struct grace_reader *reader, gmq_view filter,
@@ -64,8 +67,8 @@ struct topic_node *subscription_node(const struct subscription_index *index, gmq
 /* How many there are in all. */
 uint64_t subscription_count(const struct subscription_index *index);
 
-/* The filters that match a topic. Results of earlier matches are kept by each worker and used again as long as no filter
- * that could change them has come or gone. */
+/* The filters that match a topic. Results of earlier matches are kept by each worker and used again as long as no
+ * filter that could change them has come or gone. */
 struct match {
     uint64_t hash;
     uint64_t wildcard_epoch;

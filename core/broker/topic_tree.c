@@ -209,6 +209,7 @@ static bool children_are_none(const struct topic_children *children)
 
 static void children_remove(struct topic_children *children, struct topic_node *child)
 {
+    assert(children != NULL); /* a child hangs in its parent's table */
     _Atomic(struct topic_node *) *place = children_wildcard(children, topic_node_level(child));
     if (place == NULL) {
         uint32_t mask = children->capacity - 1;

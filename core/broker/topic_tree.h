@@ -1,5 +1,5 @@
-/* A tree of topic levels that many threads read without a lock while one writes: the ground of the subscription index (whose
- * paths are filters) and of the retained messages (whose paths are topic names).
+/* A tree of topic levels that many threads read without a lock while one writes: the ground of the subscription index
+ * (whose paths are filters) and of the retained messages (whose paths are topic names).
  *
  * Readers call within a loop turn of their worker (a grace period's reader) and may keep node pointers until their next
  * quiescent state. Writers hold the owner's lock, and retire what they unlink. */
@@ -18,14 +18,15 @@ struct topic_tree {
 };
 
 bool topic_tree_init(struct topic_tree *tree); /* false: memory is out */
-void topic_tree_deinit(struct topic_tree *tree); /* no readers any more; values must have been removed or don't matter */
+void topic_tree_deinit(
+    struct topic_tree *tree); /* no readers any more; values must have been removed or don't matter */
 
 /* The same, and calls `release` with each value. */
 typedef void topic_value_release(void *value);
 void topic_tree_deinit_values(struct topic_tree *tree, topic_value_release *release);
 
 /* What hangs at a node; NULL for nodes that are only on the way. */
-void *topic_node_value(const struct topic_node *node); /* reader: acquire */
+void *topic_node_value(const struct topic_node *node);           /* reader: acquire */
 void topic_node_set_value(struct topic_node *node, void *value); /* writer: release */
 
 /* The whole path of a node as text, written to `text` if it fits; returns its length. Reader or writer. */
@@ -53,9 +54,9 @@ typedef void topic_visit(struct topic_node *node, void *data);
 bool topic_tree_match_topic(const struct topic_tree *tree, gmq_view topic, struct topic_walk *walk, topic_visit *visit,
                             void *data);
 
-/* Reader. Calls `visit` with each node that has a value and whose path, as a topic name, is matched by the filter. (Tree of
- * names.) False: as above. */
-bool topic_tree_match_filter(const struct topic_tree *tree, gmq_view filter, struct topic_walk *walk, topic_visit *visit,
-                             void *data);
+/* Reader. Calls `visit` with each node that has a value and whose path, as a topic name, is matched by the filter.
+ * (Tree of names.) False: as above. */
+bool topic_tree_match_filter(const struct topic_tree *tree, gmq_view filter, struct topic_walk *walk,
+                             topic_visit *visit, void *data);
 
 #endif

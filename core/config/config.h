@@ -11,8 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* An object of the file that a plugin reads: "settings" and "args". Defined in settings.c, the only other file that knows
- * jansson. Two objects are equal if their JSON is. */
+/* An object of the file that a plugin reads: "settings" and "args". Defined in settings.c, the only other file that
+ * knows jansson. Two objects are equal if their JSON is. */
 struct gmq_settings;
 bool settings_equal(const struct gmq_settings *left, const struct gmq_settings *right);
 
@@ -30,15 +30,15 @@ struct config_listener {
     char *name;
     char *bind; /* as written */
     enum config_family family;
-    uint16_t port; /* 0 with "port": 0: the kernel chooses (tests); unused for unix sockets */
-    uint32_t unix_mode;        /* permissions of the socket file, default 0660 */
+    uint16_t port;      /* 0 with "port": 0: the kernel chooses (tests); unused for unix sockets */
+    uint32_t unix_mode; /* permissions of the socket file, default 0660 */
 };
 
 struct config_plugin {
     struct config_place place;
     char *name;
     char *path_written;
-    char *path; /* resolved: absolute, or beside the configuration file, or in the plugin folder */
+    char *path;                    /* resolved: absolute, or beside the configuration file, or in the plugin folder */
     struct gmq_settings *settings; /* never NULL; an empty object where the file has none */
 };
 
@@ -50,11 +50,11 @@ struct config_entry {
     char *plugin_name;
     uint32_t plugin; /* index into plugins */
     char *handler;
-    char **topics; /* filters, NULL-terminated; NULL: no condition */
-    uint64_t *listeners; /* bit i of the set: listener i; NULL: no condition */
-    uint8_t versions;    /* set of CONFIG_VERSION_... */
-    uint32_t defer_ms;   /* "defer": {"limit_ms", "at_limit"}; 0: limits.deferral_ms */
-    gmq_verdict defer_at_limit; /* GMQ_DEFER: not configured, what the handler said counts */
+    char **topics;                  /* filters, NULL-terminated; NULL: no condition */
+    uint64_t *listeners;            /* bit i of the set: listener i; NULL: no condition */
+    uint8_t versions;               /* set of CONFIG_VERSION_... */
+    uint32_t defer_ms;              /* "defer": {"limit_ms", "at_limit"}; 0: limits.deferral_ms */
+    gmq_verdict defer_at_limit;     /* GMQ_DEFER: not configured, what the handler said counts */
     struct gmq_settings *arguments; /* never NULL */
 };
 
@@ -70,11 +70,17 @@ struct config_limits {
 #undef LIMIT
 };
 
-enum { CONFIG_PACKET_TYPES = 16, CONFIG_EVENTS = 9, CONFIG_WORKERS_MAX = 64, CONFIG_LISTENERS_MAX = 64, CONFIG_PLUGINS_MAX = 256 };
+enum {
+    CONFIG_PACKET_TYPES = 16,
+    CONFIG_EVENTS = 9,
+    CONFIG_WORKERS_MAX = 64,
+    CONFIG_LISTENERS_MAX = 64,
+    CONFIG_PLUGINS_MAX = 256
+};
 
 struct config {
-    char *file; /* as given, for messages */
-    uint32_t workers; /* "auto" is resolved to the number of usable processors */
+    char *file;                        /* as given, for messages */
+    uint32_t workers;                  /* "auto" is resolved to the number of usable processors */
     struct config_place workers_place; /* all zero: not in the file */
     struct config_listener *listeners;
     size_t listener_count;
@@ -91,8 +97,8 @@ struct config {
 
 /* What the command line says over the file. */
 struct config_overrides {
-    int32_t port;      /* of the first TCP listener; -1: none */
-    uint32_t workers;  /* 0: none */
+    int32_t port;              /* of the first TCP listener; -1: none */
+    uint32_t workers;          /* 0: none */
     const char *plugin_folder; /* searched after the file's folder for relative plugin paths */
 };
 
@@ -111,8 +117,8 @@ void config_limits_default(struct config_limits *limits);
 /* The name of an event as the file writes it ("worker_start"). */
 const char *config_event_name(gmq_event event);
 
-/* The whole JSON Schema of the configuration as text (to be freed with mem_free), and the Markdown table of all keys for
- * etc/README.md; both from the tables that the parser reads. */
+/* The whole JSON Schema of the configuration as text (to be freed with mem_free), and the Markdown table of all keys
+ * for etc/README.md; both from the tables that the parser reads. */
 char *config_schema_json(void);
 char *config_schema_markdown(void);
 

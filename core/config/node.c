@@ -22,7 +22,7 @@ struct node node_element(const struct node *parent, size_t index)
 
 struct shown shown_of(const char *text)
 {
-    struct shown shown;
+    struct shown shown = {{0}};
     text_printable(shown.text, sizeof(shown.text), gmq_view_of(text));
     return shown;
 }

@@ -132,7 +132,7 @@ void store_verdict(struct reader *reader, const struct schema_key *key, const st
     struct config_entry *entry = target;
     static const gmq_verdict verdicts[] = {GMQ_NEXT, GMQ_REJECT, GMQ_CLOSE};
     size_t index = 0;
-    while (strcmp(key->choices[index], json_string_value(node->json)) != 0)
+    while (index < 2 && strcmp(key->choices[index], json_string_value(node->json)) != 0)
         index++;
     entry->defer_at_limit = verdicts[index];
 }

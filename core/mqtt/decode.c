@@ -35,7 +35,7 @@ static decode_function *const broker_decoders[16] = {
     [GMQ_AUTH] = decode_auth,
 };
 
-static const int8_t fixed_flags[16] = {
+static const int16_t fixed_flags[16] = {
 #define PACKET(number, name, struct_name, flags, sender) [number] = flags,
 #include "mqtt/packets.def"
 #undef PACKET

@@ -24,7 +24,7 @@ struct connections {
     struct list lingering;                /* lingering.link: the client is gone, last bytes are still on their way */
     const struct listener_set *listeners; /* of the current generation; NULL before the first */
     struct lobby lobby;
-    int reserve_descriptor;               /* given up to refuse a connection when no other is left; -1 */
+    int reserve_descriptor; /* given up to refuse a connection when no other is left; -1 */
     struct log_limiter refused;
 };
 

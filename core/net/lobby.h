@@ -1,7 +1,8 @@
 /* Where connections wait for their CONNECT while it is open which worker they belong to.
  *
- * An epoll set of our own: libev takes a descriptor out of its set only when it is closed, so a connection that was handed
- * over would go on waking the worker that let it in. With one worker nobody is handed over, and the lobby isn't used. */
+ * An epoll set of our own: libev takes a descriptor out of its set only when it is closed, so a connection that was
+ * handed over would go on waking the worker that let it in. With one worker nobody is handed over, and the lobby isn't
+ * used. */
 #ifndef NET_LOBBY_H
 #define NET_LOBBY_H
 

@@ -170,8 +170,8 @@ static void packets_resolve(struct resolver *resolver)
 {
     struct generation *generation = resolver->generation;
     const struct config *config = generation->config;
-    for (uint16_t type = 1; type < CONFIG_PACKET_TYPES; type++) {
-        struct wanted wanted = {GMQ_RECORD_HANDLER, type};
+    for (unsigned type = 1; type < CONFIG_PACKET_TYPES; type++) {
+        struct wanted wanted = {GMQ_RECORD_HANDLER, (uint16_t)type};
         struct route *incoming = &generation->incoming[type], *outgoing = &generation->outgoing[type];
         route_resolve(resolver, &config->incoming[type], wanted, incoming);
         route_resolve(resolver, &config->outgoing[type], wanted, outgoing);
@@ -187,8 +187,8 @@ static void packets_resolve(struct resolver *resolver)
 static void callbacks_resolve(struct resolver *resolver)
 {
     struct generation *generation = resolver->generation;
-    for (uint16_t event = 0; event < CONFIG_EVENTS; event++) {
-        struct wanted wanted = {GMQ_RECORD_CALLBACK, event};
+    for (unsigned event = 0; event < CONFIG_EVENTS; event++) {
+        struct wanted wanted = {GMQ_RECORD_CALLBACK, (uint16_t)event};
         const struct config_route *configured = &generation->config->callbacks[event];
         char handler[64];
         snprintf(handler, sizeof(handler), "on_%s", config_event_name((gmq_event)event));

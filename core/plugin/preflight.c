@@ -22,13 +22,10 @@ static bool child_run(const struct preflight_task *task, const char *manifest, s
     return false;
 }
 
-bool preflight_run(struct generation_loader *loader, const struct config *config, const char *text, size_t length,
-                   const struct config_overrides *overrides, const struct generation_copies *copies,
-                   struct problems *problems)
+bool preflight_run(const struct preflight_task *task, struct problems *problems)
 {
-    struct preflight_task task = {loader, config, text, length, overrides, copies};
     struct preflight_files files;
-    bool is_fit = preflight_files_write(&task, &files, problems) && child_run(&task, files.manifest, problems);
+    bool is_fit = preflight_files_write(task, &files, problems) && child_run(task, files.manifest, problems);
     preflight_files_remove(&files);
     return is_fit;
 }
@@ -44,7 +41,8 @@ static bool check_loading(struct generation_loader *loader, const struct config 
     struct generation_copies copies;
     if (!generation_copies_make(loader, config, NULL, &copies, problems))
         return false;
-    bool is_fit = preflight_run(loader, config, text, length, overrides, &copies, problems);
+    struct preflight_task task = {loader, config, text, length, overrides, &copies};
+    bool is_fit = preflight_run(&task, problems);
     generation_copies_discard(&copies);
     return is_fit;
 }

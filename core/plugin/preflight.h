@@ -8,12 +8,20 @@
 
 #include "plugin/generation.h"
 
+/* What is to be loaded. */
+struct preflight_task {
+    struct generation_loader *loader;
+    const struct config *config;
+    const char *text; /* the configuration exactly as it was parsed */
+    size_t length;
+    const struct config_overrides *overrides; /* or NULL */
+    const struct generation_copies *copies;
+};
+
 /* Runs it and waits, at most config->limits.preflight_ms (the child is killed then). False with lines in `problems`:
  * each names the plugin, its place in the configuration, and what happened (signal, exit code, time, or the child's own
- * errors). `text` is the configuration exactly as it was parsed. Blocks: controller's thread only. */
-bool preflight_run(struct generation_loader *loader, const struct config *config, const char *text, size_t length,
-                   const struct config_overrides *overrides, const struct generation_copies *copies,
-                   struct problems *problems);
+ * errors). Blocks: controller's thread only. */
+bool preflight_run(const struct preflight_task *task, struct problems *problems);
 
 /* The child's side: main() calls it for "graftmq --preflight MANIFEST DESCRIPTOR". Returns the exit code. */
 int preflight_child_main(const char *manifest, int descriptor);

@@ -2,23 +2,13 @@
 #ifndef PLUGIN_PREFLIGHT_MANIFEST_H
 #define PLUGIN_PREFLIGHT_MANIFEST_H
 
-#include "plugin/generation.h"
+#include "plugin/preflight.h"
 
 /* One preflight's files, on the parent's side. */
 struct preflight_files {
     char *manifest;
     char *text;
     char *storage;
-};
-
-/* What the parent knows and the child needs. */
-struct preflight_task {
-    struct generation_loader *loader;
-    const struct config *config;
-    const char *text; /* the configuration as it was parsed */
-    size_t length;
-    const struct config_overrides *overrides; /* or NULL */
-    const struct generation_copies *copies;
 };
 
 /* Writes all three files. False with a line in `problems`. `files` is to be removed in any case. */

@@ -190,6 +190,7 @@ int preflight_process_run(const char *program, const char *manifest, uint64_t li
 {
     struct child child;
     child.pipe = child.process = -1;
+    child.number = -1;
     child.used = 0;
     child.heard = heard;
     child.data = data;

@@ -140,7 +140,8 @@ static bool controller_make_broker(struct controller *controller, struct problem
         controller->broker->jobs = job_pool_new(controller->broker);
         controller->crew = crew_new(controller->broker);
     }
-    bool is_made = controller->loop != NULL && controller->crew != NULL && controller->broker->jobs != NULL;
+    bool is_made = controller->broker != NULL && controller->broker->jobs != NULL && controller->crew != NULL &&
+                   controller->loop != NULL;
     if (!is_made)
         problems_add(problems, "out of memory, or of file descriptors");
     return is_made;

@@ -60,8 +60,8 @@ bool plan_complete(struct plan *plan, struct generation_loader *loader, const st
         return false;
     if (!generation_copies_make(loader, plan->config, base->generation, &copies, problems))
         return false;
-    bool is_complete = preflight_run(loader, plan->config, plan->text, plan->length, overrides, &copies, problems) &&
-                       plan_load(plan, loader, &copies, base, problems);
+    struct preflight_task task = {loader, plan->config, plan->text, plan->length, overrides, &copies};
+    bool is_complete = preflight_run(&task, problems) && plan_load(plan, loader, &copies, base, problems);
     if (!is_complete)
         generation_copies_discard(&copies);
     return is_complete;

@@ -57,7 +57,7 @@ typedef struct gmq_record {
 enum { GMQ_RECORD_HANDLER = 1, GMQ_RECORD_CALLBACK = 2 };
 
 /* The type of a handler of each packet type, and of its record. */
-#define GMQ_DECLARE_HANDLER_RECORD(TYPE, packet_struct)                                                               \
+#define GMQ_DECLARE_HANDLER_RECORD(TYPE, packet_struct)                                                                \
     typedef gmq_verdict gmq_handler_##TYPE(gmq_call *call, packet_struct *packet);                                     \
     typedef struct gmq_record_##TYPE {                                                                                 \
         gmq_record record;                                                                                             \

@@ -13,8 +13,8 @@ extern "C" {
 #endif
 
 /* Opens or resumes the session that a CONNECT asks for, takes it over from an older connection, and registers the will.
- * Nothing is sent but a DISCONNECT (0x8E) to the older connection; the session's waiting messages follow once the CONNACK
- * was sent. Once per client. GMQ_ERROR_LIMIT: too many sessions. */
+ * Nothing is sent but a DISCONNECT (0x8E) to the older connection; the session's waiting messages follow once the
+ * CONNACK was sent. Once per client. GMQ_ERROR_LIMIT: too many sessions. */
 GMQ_EXPORT gmq_status gmq_session_open(gmq_call *call, gmq_connect *packet, bool *is_session_present);
 
 /* The session's expiry interval in seconds from the end of the connection (0xFFFFFFFF: never). Set it on DISCONNECT.
@@ -24,8 +24,8 @@ GMQ_EXPORT gmq_status gmq_session_set_expiry_interval(gmq_client *client, uint32
 /* Forgets the will, so that the end of the connection publishes nothing. */
 GMQ_EXPORT void gmq_session_discard_will(gmq_client *client);
 
-/* A CONNACK with everything that the broker tells a client about its limits and about this connection: what the standard
- * lets it leave out is left out. */
+/* A CONNACK with everything that the broker tells a client about its limits and about this connection: what the
+ * standard lets it leave out is left out. */
 GMQ_EXPORT gmq_connack *gmq_connack_for(gmq_call *call, const gmq_connect *packet, bool is_session_present);
 
 /* Adds or replaces a subscription of the client's session. Returns the reason code for SUBACK: the QoS granted, or why

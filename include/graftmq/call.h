@@ -52,10 +52,10 @@ GMQ_EXPORT gmq_view gmq_settings_json(const gmq_settings *settings);
 
 /* ---- verdicts ---- */
 
-/* Refuses the packet: the broker answers as the standard provides (CONNECT: CONNACK and close; PUBLISH: PUBACK or PUBREC
- * with the reason; SUBSCRIBE, UNSUBSCRIBE: the reason for each filter; others: DISCONNECT with the reason). A 3.1 or
- * 3.1.1 client gets the nearest thing its version has; a refused PUBLISH is acknowledged and dropped. `text` becomes the
- * reason string where the client wants one; NULL for none. `reason` is one of 0x80 and above. */
+/* Refuses the packet: the broker answers as the standard provides (CONNECT: CONNACK and close; PUBLISH: PUBACK or
+ * PUBREC with the reason; SUBSCRIBE, UNSUBSCRIBE: the reason for each filter; others: DISCONNECT with the reason).
+ * A 3.1 or 3.1.1 client gets the nearest thing its version has; a refused PUBLISH is acknowledged and dropped. `text`
+ * becomes the reason string where the client wants one; NULL for none. `reason` is one of 0x80 and above. */
 GMQ_EXPORT gmq_verdict gmq_reject(gmq_call *call, gmq_reason reason, const char *text);
 
 /* Closes the connection. An MQTT 5.0 client gets DISCONNECT with `reason` first, unless `reason` is 0. */
@@ -63,9 +63,9 @@ GMQ_EXPORT gmq_verdict gmq_close(gmq_call *call, gmq_reason reason, const char *
 
 /* Puts the verdict off. Return GMQ_DEFER after it, and call one of the gmq_resume functions exactly once, from any
  * thread. Until then the client's later packets wait; no other client notices. After `limit_ms` (0: the configured
- * default) the broker goes on with `at_limit` (GMQ_NEXT, GMQ_REJECT or GMQ_CLOSE) by itself; a late resume has no effect,
- * but must still be called, as it frees the deferral. NULL when memory is out or for outgoing packets, which can't be
- * deferred: answer something else then. */
+ * default) the broker goes on with `at_limit` (GMQ_NEXT, GMQ_REJECT or GMQ_CLOSE) by itself; a late resume has no
+ * effect, but must still be called, as it frees the deferral. NULL when memory is out or for outgoing packets, which
+ * can't be deferred: answer something else then. */
 GMQ_EXPORT gmq_deferral *gmq_defer(gmq_call *call, uint32_t limit_ms, gmq_verdict at_limit);
 
 /* Gives the verdict of a deferred call: GMQ_NEXT, GMQ_DONE or GMQ_CLOSE, or a rejection. `text` is copied. Frees
@@ -73,8 +73,8 @@ GMQ_EXPORT gmq_deferral *gmq_defer(gmq_call *call, uint32_t limit_ms, gmq_verdic
 GMQ_EXPORT void gmq_resume(gmq_deferral *deferral, gmq_verdict verdict);
 GMQ_EXPORT void gmq_resume_reject(gmq_deferral *deferral, gmq_reason reason, const char *text);
 
-/* Has `continuation` run on the client's worker with the deferred call and its packet; its verdict counts. If the client
- * is gone or the limit has passed it runs with a NULL call and packet, only to release `data`. Any thread. */
+/* Has `continuation` run on the client's worker with the deferred call and its packet; its verdict counts. If the
+ * client is gone or the limit has passed it runs with a NULL call and packet, only to release `data`. Any thread. */
 typedef gmq_verdict gmq_continuation(gmq_call *call, gmq_packet *packet, void *data);
 GMQ_EXPORT void gmq_resume_with(gmq_deferral *deferral, gmq_continuation *continuation, void *data);
 

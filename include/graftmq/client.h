@@ -15,14 +15,15 @@ extern "C" {
 GMQ_EXPORT gmq_view gmq_client_identifier(const gmq_client *client);
 GMQ_EXPORT gmq_view gmq_client_username(const gmq_client *client);
 GMQ_EXPORT uint8_t gmq_client_protocol_version(const gmq_client *client);
-GMQ_EXPORT gmq_view gmq_client_listener(const gmq_client *client);     /* the listener's name */
-GMQ_EXPORT gmq_view gmq_client_peer_address(const gmq_client *client); /* "192.0.2.1:40000", "[2001:db8::1]:40000", "unix" */
+GMQ_EXPORT gmq_view gmq_client_listener(const gmq_client *client); /* the listener's name */
+GMQ_EXPORT gmq_view
+gmq_client_peer_address(const gmq_client *client); /* "192.0.2.1:40000", "[2001:db8::1]:40000", "unix" */
 
 /* CONNECT was accepted: a CONNACK with reason 0 was sent, and the connection is not closing. */
 GMQ_EXPORT bool gmq_client_is_connected(const gmq_client *client);
 
-/* A handler that has authenticated the client (by whatever means) says so for those that follow: broker:on_connect refuses
- * a CONNECT with an authentication method that no one has vouched for, with 0x8C. */
+/* A handler that has authenticated the client (by whatever means) says so for those that follow: broker:on_connect
+ * refuses a CONNECT with an authentication method that no one has vouched for, with 0x8C. */
 GMQ_EXPORT void gmq_client_set_authenticated(gmq_client *client, bool is_authenticated);
 GMQ_EXPORT bool gmq_client_is_authenticated(const gmq_client *client);
 
@@ -38,15 +39,15 @@ GMQ_EXPORT gmq_status gmq_send(gmq_call *call, gmq_client *client, gmq_packet *p
 GMQ_EXPORT void gmq_client_close(gmq_call *call, gmq_client *client, gmq_reason reason, const char *text);
 
 /* Bytes of this plugin that the broker keeps with the connection, and with the session. They outlive a swap of the
- * plugin, and belong to the name that the configuration gives it. Reading returns an empty view if there are none; it is
- * valid until they are set again. GMQ_ERROR_STATE: the client has no session. */
+ * plugin, and belong to the name that the configuration gives it. Reading returns an empty view if there are none; it
+ * is valid until they are set again. GMQ_ERROR_STATE: the client has no session. */
 GMQ_EXPORT gmq_view gmq_client_bytes(const gmq_call *call, const gmq_client *client);
 GMQ_EXPORT gmq_status gmq_client_set_bytes(gmq_call *call, gmq_client *client, gmq_view bytes);
 GMQ_EXPORT gmq_view gmq_session_bytes(const gmq_call *call, const gmq_client *client);
 GMQ_EXPORT gmq_status gmq_session_set_bytes(gmq_call *call, gmq_client *client, gmq_view bytes);
 
-/* Closes the connection of the client with this identifier, on whichever worker it is; nothing happens if there is none.
- * Any thread. */
+/* Closes the connection of the client with this identifier, on whichever worker it is; nothing happens if there is
+ * none. Any thread. */
 GMQ_EXPORT gmq_status gmq_disconnect_client(gmq_plugin *plugin, gmq_view client_identifier, gmq_reason reason,
                                             const char *text);
 

@@ -29,13 +29,14 @@ GMQ_EXPORT gmq_watch *gmq_watch_start(gmq_call *call, int file_descriptor, int e
                                       void *data);
 GMQ_EXPORT void gmq_watch_stop(gmq_call *call, gmq_watch *watch);
 
-/* Runs `work` in the thread pool, where it may block, then `done` (may be NULL) on this worker. GMQ_ERROR_LIMIT: too many
- * jobs wait (limits.jobs). On the call's worker. */
+/* Runs `work` in the thread pool, where it may block, then `done` (may be NULL) on this worker. GMQ_ERROR_LIMIT: too
+ * many jobs wait (limits.jobs). On the call's worker. */
 typedef void gmq_job_function(void *data);
 GMQ_EXPORT gmq_status gmq_job_start(gmq_call *call, gmq_job_function *work, gmq_posted_function *done, void *data);
 
-/* Runs `function` on worker number `worker`, or on the worker where the sessions with this client identifier live; there
- * the call's client is the connected client of that name, or NULL. GMQ_ERROR_ARGUMENT: no such worker. Any thread. */
+/* Runs `function` on worker number `worker`, or on the worker where the sessions with this client identifier live;
+ * there the call's client is the connected client of that name, or NULL. GMQ_ERROR_ARGUMENT: no such worker. Any
+ * thread. */
 GMQ_EXPORT gmq_status gmq_post(gmq_plugin *plugin, uint32_t worker, gmq_posted_function *function, void *data);
 GMQ_EXPORT gmq_status gmq_post_to_client(gmq_plugin *plugin, gmq_view client_identifier, gmq_posted_function *function,
                                          void *data);

@@ -24,8 +24,8 @@ GMQ_EXPORT const char *gmq_packet_type_name(gmq_packet_type type);
 /* The packet identifier; 0 where the packet has none. */
 GMQ_EXPORT uint16_t gmq_packet_identifier(const gmq_packet *packet);
 
-/* The reason code of CONNACK, PUBACK, PUBREC, PUBREL, PUBCOMP, DISCONNECT and AUTH, 0 for others. An outgoing CONNACK for
- * a 3.1 or 3.1.1 client has an MQTT 5.0 reason too; it is translated when it is sent. */
+/* The reason code of CONNACK, PUBACK, PUBREC, PUBREL, PUBCOMP, DISCONNECT and AUTH, 0 for others. An outgoing CONNACK
+ * for a 3.1 or 3.1.1 client has an MQTT 5.0 reason too; it is translated when it is sent. */
 GMQ_EXPORT gmq_reason gmq_packet_reason(const gmq_packet *packet);
 GMQ_EXPORT gmq_status gmq_packet_set_reason(gmq_packet *packet, gmq_reason reason);
 
@@ -38,8 +38,8 @@ GMQ_EXPORT bool gmq_packet_number(const gmq_packet *packet, gmq_property propert
 /* A property that is a string or binary data. False if the packet doesn't have it. */
 GMQ_EXPORT bool gmq_packet_text(const gmq_packet *packet, gmq_property property, gmq_view *value);
 
-/* GMQ_ERROR_UNSUPPORTED: the standard doesn't allow this property in a packet of this type. GMQ_ERROR_ARGUMENT: it is of
- * the other kind, out of range or not UTF-8. */
+/* GMQ_ERROR_UNSUPPORTED: the standard doesn't allow this property in a packet of this type. GMQ_ERROR_ARGUMENT: it is
+ * of the other kind, out of range or not UTF-8. */
 GMQ_EXPORT gmq_status gmq_packet_set_number(gmq_call *call, gmq_packet *packet, gmq_property property, uint32_t value);
 GMQ_EXPORT gmq_status gmq_packet_set_text(gmq_call *call, gmq_packet *packet, gmq_property property, gmq_view value);
 
@@ -55,7 +55,8 @@ GMQ_EXPORT gmq_status gmq_packet_add_user_property(gmq_call *call, gmq_packet *p
 GMQ_EXPORT gmq_view gmq_connect_protocol_name(const gmq_connect *packet);
 GMQ_EXPORT uint8_t gmq_connect_protocol_version(const gmq_connect *packet);
 GMQ_EXPORT gmq_view gmq_connect_client_identifier(const gmq_connect *packet); /* never empty: see _is_assigned */
-GMQ_EXPORT bool gmq_connect_is_identifier_assigned(const gmq_connect *packet); /* the client sent none, the broker chose */
+GMQ_EXPORT bool
+gmq_connect_is_identifier_assigned(const gmq_connect *packet); /* the client sent none, the broker chose */
 GMQ_EXPORT bool gmq_connect_is_clean_start(const gmq_connect *packet);
 GMQ_EXPORT uint16_t gmq_connect_keep_alive(const gmq_connect *packet); /* seconds */
 GMQ_EXPORT bool gmq_connect_user_name(const gmq_connect *packet, gmq_view *user_name);
@@ -80,9 +81,9 @@ GMQ_EXPORT gmq_status gmq_publish_set_topic(gmq_call *call, gmq_publish *packet,
 GMQ_EXPORT gmq_status gmq_publish_set_payload(gmq_call *call, gmq_publish *packet, gmq_view payload);
 GMQ_EXPORT void gmq_publish_set_retained(gmq_publish *packet, bool is_retained);
 
-/* A message of one's own, to be given to gmq_deliver(), gmq_retain() or gmq_send(). Lives as long as the call. NULL: the
- * topic is none, the QoS above 2, or memory is out. Its QoS can be set (an incoming packet's can't: it belongs to the
- * flow). */
+/* A message of one's own, to be given to gmq_deliver(), gmq_retain() or gmq_send(). Lives as long as the call. NULL:
+ * the topic is none, the QoS above 2, or memory is out. Its QoS can be set (an incoming packet's can't: it belongs to
+ * the flow). */
 GMQ_EXPORT gmq_publish *gmq_publish_new(gmq_call *call, gmq_view topic, gmq_view payload, uint8_t qos);
 
 /* gmq_packet_add_user_property() by a shorter name. */

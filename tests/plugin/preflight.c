@@ -5,6 +5,13 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+static bool run(struct generation_loader *loader, const struct config *config, const char *text,
+                const struct generation_copies *copies, struct problems *problems)
+{
+    struct preflight_task task = {loader, config, text, strlen(text), NULL, copies};
+    return preflight_run(&task, problems);
+}
+
 static struct given given;
 
 /* Sanitizers would turn crashes into exits of their own, and complain where this test does not look. */
@@ -27,7 +34,7 @@ static bool flown(const char *text, const struct generation *previous)
     struct config *config = given_config(&given, text);
     size_t descriptors = folder_count("/proc/self/fd");
     bool is_fit = generation_copies_make(&given.loader, config, previous, &copies, &given.problems) &&
-                  preflight_run(&given.loader, config, text, strlen(text), NULL, &copies, &given.problems);
+                  run(&given.loader, config, text, &copies, &given.problems);
     generation_copies_discard(&copies);
     config_free(config);
     cr_assert_eq(folder_count("/proc/self/fd"), descriptors, "a descriptor is left");
@@ -167,7 +174,7 @@ Test(preflight, what_stays_mapped_is_known_when_it_is_replaced)
     struct config *config = given_config(&given, text);
     struct generation_copies copies;
     cr_assert(generation_copies_make(&given.loader, config, NULL, &copies, &given.problems));
-    cr_assert(preflight_run(&given.loader, config, text, strlen(text), NULL, &copies, &given.problems));
+    cr_assert(run(&given.loader, config, text, &copies, &given.problems));
     struct generation *first = generation_new(&given.loader, config, &copies, NULL, &given.problems);
     cr_assert_not_null(first);
     snprintf(text, sizeof(text), "%s%s", ONE_PLUGIN("p", "shop"), limits);
@@ -259,7 +266,7 @@ Test(preflight, memory_that_runs_out_at_any_point_is_a_line_and_nothing_more)
     for (uint64_t failures = 1; failures < 100; failures++) {
         struct problems problems = {0};
         mem_fail_after(failures);
-        bool is_fit = preflight_run(&given.loader, config, text, strlen(text), NULL, &copies, &problems);
+        bool is_fit = run(&given.loader, config, text, &copies, &problems);
         bool has_failed = mem_fail_after(0) != 0;
         cr_assert(is_fit || problems_has_errors(&problems));
         problems_deinit(&problems);
