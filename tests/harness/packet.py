@@ -47,6 +47,33 @@ PROPERTY_NAMES = {identifier: (name, kind) for name, (identifier, kind) in PROPE
 MAY_REPEAT = {"user_property", "subscription_identifier"}
 
 
+# What a broker's packets may have (MQTT 5.0, chapter 3): properties and reason codes by packet type.
+_ANSWER = {"reason_string", "user_property"}
+BROKER_PROPERTIES = {
+    CONNACK: _ANSWER | {
+        "session_expiry_interval", "receive_maximum", "maximum_qos", "retain_available", "maximum_packet_size",
+        "assigned_client_identifier", "topic_alias_maximum", "wildcard_subscription_available",
+        "subscription_identifier_available", "shared_subscription_available", "server_keep_alive", "response_information",
+        "server_reference", "authentication_method", "authentication_data"},
+    PUBLISH: {"payload_format_indicator", "message_expiry_interval", "topic_alias", "response_topic", "correlation_data",
+              "user_property", "subscription_identifier", "content_type"},
+    PUBACK: _ANSWER, PUBREC: _ANSWER, PUBREL: _ANSWER, PUBCOMP: _ANSWER, SUBACK: _ANSWER, UNSUBACK: _ANSWER,
+    DISCONNECT: _ANSWER | {"server_reference"},
+    AUTH: _ANSWER | {"authentication_method", "authentication_data"},
+}
+_PUBLISHED = {0x00, 0x10, 0x80, 0x83, 0x87, 0x90, 0x91, 0x97, 0x99}
+BROKER_REASONS = {
+    CONNACK: {0x00, 0x80, 0x81, 0x82, 0x83, 0x84, 0x85, 0x86, 0x87, 0x88, 0x89, 0x8A, 0x8C, 0x90, 0x95, 0x97, 0x99, 0x9A,
+              0x9B, 0x9C, 0x9D, 0x9F},
+    PUBACK: _PUBLISHED, PUBREC: _PUBLISHED, PUBREL: {0x00, 0x92}, PUBCOMP: {0x00, 0x92},
+    SUBACK: {0x00, 0x01, 0x02, 0x80, 0x83, 0x87, 0x8F, 0x91, 0x97, 0x9E, 0xA1, 0xA2},
+    UNSUBACK: {0x00, 0x11, 0x80, 0x83, 0x87, 0x8F, 0x91},
+    DISCONNECT: {0x00, 0x80, 0x81, 0x82, 0x83, 0x87, 0x89, 0x8B, 0x8D, 0x8E, 0x8F, 0x90, 0x93, 0x94, 0x95, 0x96, 0x97, 0x98,
+                 0x99, 0x9A, 0x9B, 0x9C, 0x9D, 0x9E, 0x9F, 0xA0, 0xA1, 0xA2},
+    AUTH: {0x00, 0x18},
+}
+
+
 class Malformed(Exception):
     """The broker sent what the standard does not allow."""
 
@@ -377,4 +404,16 @@ def decode(first, body, version, size):
         raise Malformed(f"a broker does not send {packet.name}")
     if reader.left():
         raise Malformed(f"{packet.name} with {reader.left()} bytes too many")
+    if version >= 5:
+        check_allowed(packet)
     return packet
+
+
+def check_allowed(packet):
+    misplaced = {name for name, _ in packet.properties} - BROKER_PROPERTIES.get(packet.type, set())
+    if misplaced:
+        raise Malformed(f"{packet} must not have {misplaced}")
+    reasons = set(packet.reasons or ()) | ({packet.reason} - {None})
+    wrong = reasons - BROKER_REASONS.get(packet.type, reasons)
+    if wrong:
+        raise Malformed(f"{packet} must not have the reason {[hex(each) for each in wrong]}")

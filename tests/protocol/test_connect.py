@@ -262,6 +262,17 @@ def test_an_authentication_method_that_nobody_knows_is_refused(broker):
     client.expect_closed()
 
 
+def test_what_stands_behind_a_refused_connect_is_not_processed(broker, topic):
+    """[MQTT-3.1.4-6]"""
+    watcher, client = broker.connect(), broker.open()
+    watcher.subscribe(topic)
+    client.send(mqtt.connect(unique(), properties={"authentication_method": "nobody's"}), mqtt.publish(topic, b"no"),
+                mqtt.pingreq())
+    client.expect(mqtt.CONNACK, reason=0x8C)
+    client.expect_closed()
+    watcher.expect_nothing(watcher)
+
+
 @pytest.mark.ours("the standard names no time")
 def test_a_connection_without_connect_is_closed_in_time(start_broker):
     broker = start_broker(limits={"connect_timeout_ms": 200})

@@ -163,6 +163,19 @@ def test_a_reason_string_is_left_out_before_the_packet_becomes_too_large(broker)
     client.expect_closed()
 
 
+def test_acknowledgements_fit_into_the_clients_maximum_too(broker, topic):
+    """[MQTT-3.4.2-2] [MQTT-3.9.2-1]: whatever they would have to say, and a SUBACK of many filters comes or the
+    connection ends; larger it is not."""
+    client = broker.connect(properties={"maximum_packet_size": 40})
+    client.send(mqtt.pubrel(7))
+    assert client.expect(mqtt.PUBCOMP, reason=0x92).size <= 40
+    client.send(mqtt.unsubscribe(1, [topic]))
+    assert client.expect(mqtt.UNSUBACK, reasons=[0x11]).size <= 40
+    client.send(mqtt.subscribe(2, [(f"{topic}/{number}", 0) for number in range(100)]))
+    assert client.expect(mqtt.DISCONNECT).size <= 40
+    client.expect_closed()
+
+
 def test_a_packet_larger_than_the_brokers_maximum_ends_the_connection(start_broker, version, topic):
     broker = start_broker(limits={"packet_size_bytes": 1000})
     client = broker.connect(version=version)

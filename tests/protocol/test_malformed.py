@@ -90,6 +90,7 @@ CASES = {
     "a reason that PUBACK can't have": (lambda v: mqtt.puback(1, 0x01), {PROTOCOL, MALFORMED}, NEW),
     "a reason that DISCONNECT can't have": (lambda v: mqtt.disconnect(5, 0x8F), {PROTOCOL, MALFORMED}, NEW),
     "AUTH without an exchange": (lambda v: mqtt.auth(0x19, {"authentication_method": "m"}), {PROTOCOL, 0x8C}, NEW),
+    "AUTH with flags": (lambda v: b"\xf1\x00", {MALFORMED}, NEW),
     "AUTH with an unknown reason": (lambda v: mqtt.auth(0x55), {PROTOCOL, MALFORMED}, NEW),
 }
 

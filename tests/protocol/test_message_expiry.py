@@ -76,3 +76,25 @@ def test_an_older_subscriber_gets_no_expired_message_either(broker, topic):
     let_two_seconds_pass(broker, topic)
     again = broker.connect(name, version=4, clean=False)
     again.expect_publish(topic, b"stays", 1)
+
+
+def test_a_qos_2_message_that_was_sent_does_not_expire_any_more(broker, topic):
+    """[MQTT-4.3.3-7]"""
+    name = unique()
+    client = broker.connect(name, **lasting(5))
+    client.subscribe((topic, 2))
+    broker.connect().publish(topic, b"sent", 2, properties={"message_expiry_interval": 1})
+    packet = client.expect(mqtt.PUBLISH, payload="sent", qos=2)
+    client.close()
+    let_two_seconds_pass(broker, topic)
+    again = broker.connect(name, **lasting(5))
+    again.expect_publish(topic, b"sent", 2, dup=True, packet_identifier=packet.packet_identifier)
+
+
+def test_a_session_does_not_expire_while_its_client_is_connected(broker, topic):
+    """[MQTT-4.1.0-1]"""
+    client = broker.connect(**lasting(5, expiry=1))
+    client.subscribe((topic, 1))
+    let_two_seconds_pass(broker, topic)
+    client.publish(topic, b"x", 1)
+    client.expect_publish(topic, b"x", 1)

@@ -55,6 +55,25 @@ def test_a_message_without_subscribers_is_acknowledged(broker, version, topic):
         assert client.publish(topic, b"x", qos) in ((0, 0x10) if version == 5 else (0,))
 
 
+def test_the_dup_flag_is_not_passed_on(broker, version, topic):
+    """[MQTT-3.3.1-3]"""
+    client, publisher = broker.connect(version=version), broker.connect(version=version)
+    client.subscribe((topic, 2))
+    for qos in (1, 2):
+        publisher.send(mqtt.publish(topic, b"x", qos, dup=True, packet_identifier=qos, version=version))
+        client.expect_publish(topic, b"x", qos, dup=False)
+
+
+def test_qos_1_with_the_same_identifier_is_a_new_message(broker, version, topic):
+    """[MQTT-4.3.2-5]: whatever its DUP flag"""
+    client, publisher = broker.connect(version=version), broker.connect(version=version)
+    client.subscribe((topic, 1))
+    for dup in (False, True, False):
+        publisher.send(mqtt.publish(topic, b"x", 1, dup=dup, packet_identifier=3, version=version))
+        publisher.expect(mqtt.PUBACK, packet_identifier=3)
+        client.expect_publish(topic, b"x", 1, dup=False)
+
+
 def test_qos_2_sent_twice_is_delivered_once(broker, version, topic):
     """[MQTT-4.3.3-10]"""
     client, publisher = broker.connect(version=version), broker.connect(version=version)
