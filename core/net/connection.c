@@ -3,6 +3,7 @@
 
 #include "net/address.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -119,6 +120,8 @@ const char *connection_peer(const struct gmq_client *client, char *text, size_t 
     /* The peer of a unix socket has no name; one that is gone already has none any more either. */
     if (getpeername(connection->io.fd, &address.any, &length) != 0 || address.any.sa_family == AF_UNIX)
         address = (union address){.any.sa_family = AF_UNIX};
-    bool is_unknown = address.any.sa_family == AF_UNIX && connection->listener->family != CONFIG_UNIX;
-    return is_unknown ? strncpy(text, "?", size) : address_text(&address, text, size);
+    if (address.any.sa_family != AF_UNIX || connection->listener->family == CONFIG_UNIX)
+        return address_text(&address, text, size);
+    snprintf(text, size, "?");
+    return text;
 }

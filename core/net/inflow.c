@@ -249,7 +249,8 @@ void inflow_resume(struct connection *connection)
     size_t used = 0;
     enum inflow_result result = inflow_parse(connection, stash.bytes, stash.length, &used);
     if (result != INFLOW_OVER) {
-        inflow_keep(connection, stash.bytes + used, stash.length - used);
+        if (used < stash.length)
+            inflow_keep(connection, stash.bytes + used, stash.length - used);
         if (connection->is_at_end && result == INFLOW_MORE) {
             connection->is_peer_gone = true;
             client_lost(&connection->client, "the peer closed the connection");

@@ -4,6 +4,7 @@
 #include "base/buffer.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/thread_census.h"
 #include "plugin/elf.h"
 
 #include <dlfcn.h>
@@ -49,6 +50,33 @@ static void report_loader(const struct library_copy *copy, const char *path_orig
     buffer_deinit(&text);
 }
 
+/* Threads that the broker did not start and that are no reason to keep a library: what ran before the first one was
+ * opened (a sanitizer's), what load functions of libraries that are still open have started, and what kept a library
+ * before. */
+static int explained_threads;
+static bool has_opened;
+
+/* Threads that have ended meanwhile must not excuse others. */
+static int explained_threads_now(void)
+{
+    int foreign = thread_census_foreign();
+    if (foreign < explained_threads)
+        explained_threads = foreign;
+    return foreign;
+}
+
+int library_load_begin(void)
+{
+    return explained_threads_now();
+}
+
+void library_load_end(struct library *library, int begin)
+{
+    int started = thread_census_foreign() - begin;
+    library->threads = started > 0 ? started : 0;
+    explained_threads += library->threads;
+}
+
 struct library *library_open(struct library_copy *copy, const char *path_original, const char *place,
                              struct problems *problems)
 {
@@ -58,6 +86,9 @@ struct library *library_open(struct library_copy *copy, const char *path_origina
         problems_add(problems, "%s: cannot load \"%s\": memory is out", place, path_original);
         goto fail;
     }
+    if (!has_opened)
+        explained_threads = thread_census_foreign();
+    has_opened = true;
     library->handle = dlopen(copy->path, RTLD_NOW | RTLD_LOCAL);
     if (library->handle == NULL) {
         report_loader(copy, path_original, place, problems);
@@ -160,32 +191,51 @@ static size_t mapped_bytes(const char *path)
     return total;
 }
 
-static void retire(struct library *library, size_t bytes)
+static void retire(const struct library *library, size_t bytes, const char *why)
 {
     retired.count++;
     retired.bytes += bytes;
     log_write(GMQ_LOG_WARNING, "loader",
               "\"%s\" stays mapped after it was closed (%s): retired, it keeps %zu KiB; %zu retired in all",
-              library->path_original,
-              library->copy.is_nodelete ? "it is linked with -z nodelete"
-                                        : "a thread-local destructor, an exit handler or another library holds it",
-              (bytes + 1023) / 1024, retired.count);
+              library->path_original, why, (bytes + 1023) / 1024, retired.count);
+}
+
+static void library_free(struct library *library)
+{
+    mem_free(library->path_original);
+    mem_free(library);
+}
+
+/* The copy's file stays, the library is forgotten. */
+static bool library_keep(struct library *library, size_t bytes, const char *why)
+{
+    retire(library, bytes, why);
+    mem_free(library->copy.path);
+    library_free(library);
+    return false;
 }
 
 bool library_close(struct library *library)
 {
     const char *path = library->copy.path;
+    /* A thread that nobody knows may run this code: safety can't be shown. It is nobody else's fault afterwards. */
+    explained_threads -= library->threads < explained_threads ? library->threads : explained_threads;
+    (void)explained_threads_now();
+    int surplus = thread_census_foreign_settled(explained_threads) - explained_threads;
+    explained_threads += surplus > 0 ? surplus : 0;
+    if (surplus > 0)
+        return library_keep(library, mapped_bytes(path),
+                            "a thread that the broker did not start is still there; a plugin ends its threads in its "
+                            "unload function");
     dlclose(library->handle);
     bool is_listed = dl_iterate_phdr(is_object_of_path, library->copy.path) != 0;
     size_t bytes = mapped_bytes(path);
-    bool is_gone = !is_listed && bytes == 0;
-    if (is_gone) {
-        library_copy_remove(&library->copy);
-    } else {
-        retire(library, bytes);
-        mem_free(library->copy.path);
-    }
-    mem_free(library->path_original);
-    mem_free(library);
-    return is_gone;
+    if (is_listed || bytes != 0)
+        return library_keep(library, bytes,
+                            library->copy.is_nodelete
+                                ? "it is linked with -z nodelete"
+                                : "a thread-local destructor, an exit handler or another library holds it");
+    library_copy_remove(&library->copy);
+    library_free(library);
+    return true;
 }

@@ -44,6 +44,7 @@ void library_copy_remove(
 struct library {
     void *handle;
     char *path_original;
+    int threads; /* that its load function has started */
     struct library_copy copy;
 };
 
@@ -61,6 +62,11 @@ bool library_is_address(const void *address);
 /* Calls `visit` with each exported symbol that begins with `prefix`, until it answers false. Reads the copy's file. */
 void library_each_symbol(const struct library *library, const char *prefix, bool (*visit)(const char *name, void *data),
                          void *data);
+
+/* Before and after a load function: threads that it starts are the library's, and don't keep others from being
+ * unmapped. */
+int library_load_begin(void);
+void library_load_end(struct library *library, int begin);
 
 /* Unmaps, verifies that nothing of the copy is left in the address space, and deletes the copy. If something is left
  * (NODELETE, a thread-local destructor, ...), the library is retired: the copy stays, and false is returned. Frees

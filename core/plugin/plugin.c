@@ -118,7 +118,9 @@ static const char *status_name(gmq_status status)
 bool plugin_load(struct gmq_plugin *plugin, const struct config *config, const struct config_plugin *definition,
                  struct problems *problems)
 {
+    int begin = library_load_begin();
     gmq_status status = plugin->descriptor->load != NULL ? plugin->descriptor->load(plugin) : GMQ_OK;
+    library_load_end(plugin->library, begin);
     if (status == GMQ_OK) {
         plugin->is_loaded = true;
         return true;

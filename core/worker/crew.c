@@ -2,6 +2,7 @@
 #include "worker/crew.h"
 
 #include "base/memory.h"
+#include "base/thread_census.h"
 
 #include <poll.h>
 #include <signal.h>
@@ -82,9 +83,11 @@ static bool crew_start_threads(struct crew *crew)
     bool is_started = true;
     for (uint32_t i = 0; i < crew->count; i++) {
         struct worker *worker = &crew->workers[i];
+        thread_census_add(1);
         worker->has_thread = pthread_create(&worker->thread, NULL, worker_main, worker) == 0;
         if (worker->has_thread)
             continue;
+        thread_census_add(-1);
         is_started = false;
         crew_report(crew);
     }
@@ -159,6 +162,7 @@ void crew_end(struct crew *crew)
             continue;
         crew_send_to(crew, i);
         pthread_join(worker->thread, NULL);
+        thread_census_add(-1);
         worker->has_thread = false;
     }
     crew->is_running = false;

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { ENDING_LIMIT_SECONDS = 60 };
+
 #define ENDING_PATIENCE_NS (3 * CLOCK_NS_PER_SECOND)
 
 static bool worker_call_stop(struct worker *worker, void *data)
@@ -119,7 +121,8 @@ void ending_step(struct controller *controller)
     steps[controller->ending_step++](controller);
 }
 
-/* Whoever asks twice means it, whatever the main thread waits for. */
+/* Whoever asks twice means it, whatever the main thread waits for; and a plugin that hangs can't keep the broker for
+ * ever. */
 static void end_at_once(int number)
 {
     (void)number;
@@ -134,6 +137,8 @@ void ending_begin(struct controller *controller, int signal_number)
     struct sigaction action = {.sa_handler = end_at_once};
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
+    sigaction(SIGALRM, &action, NULL);
+    alarm(ENDING_LIMIT_SECONDS);
     signal(SIGHUP, SIG_IGN);
     log_write(GMQ_LOG_NOTICE, "broker", "ending: %s (once more ends at once)", strsignal(signal_number));
     controller_step(controller);

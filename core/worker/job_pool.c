@@ -2,6 +2,7 @@
 #include "worker/job_pool.h"
 
 #include "base/memory.h"
+#include "base/thread_census.h"
 #include "worker/plugin_call.h"
 
 #include <pthread.h>
@@ -95,8 +96,11 @@ static void pool_add_thread(struct job_pool *pool, uint64_t limit)
 {
     if (pool->waiting < pool->idle || pool->thread_count >= limit || pool->thread_count >= JOB_THREADS_MAX)
         return;
+    thread_census_add(1);
     if (pthread_create(&pool->threads[pool->thread_count], NULL, pool_main, pool) == 0)
         pool->thread_count++;
+    else
+        thread_census_add(-1);
 }
 
 /* With the lock held. */
@@ -151,8 +155,10 @@ void job_pool_free(struct job_pool *pool)
     pool->is_ending = true;
     pthread_cond_broadcast(&pool->has_work);
     pthread_mutex_unlock(&pool->mutex);
-    for (uint32_t i = 0; i < pool->thread_count; i++)
+    for (uint32_t i = 0; i < pool->thread_count; i++) {
         pthread_join(pool->threads[i], NULL);
+        thread_census_add(-1);
+    }
     pthread_cond_destroy(&pool->has_work);
     pthread_mutex_destroy(&pool->mutex);
     mem_free(pool);

@@ -5,6 +5,8 @@
 #include "base/memory.h"
 #include "worker/controller_state.h"
 
+#include <string.h>
+
 enum { RELOAD_TEXT_SIZE = 2048 };
 
 bool controller_worker_adopt(struct worker *worker, void *data)
@@ -19,8 +21,12 @@ bool controller_worker_adopt(struct worker *worker, void *data)
 
 static void log_problems(const struct problems *problems)
 {
-    for (size_t i = 0; i < problems->count; i++)
-        log_write(GMQ_LOG_ERROR, "broker", "%s", problems->lines[i]);
+    static const char warning[] = "warning: "; /* as problems_warn begins */
+    for (size_t i = 0; i < problems->count; i++) {
+        bool is_warning = strncmp(problems->lines[i], warning, strlen(warning)) == 0;
+        log_write(is_warning ? GMQ_LOG_WARNING : GMQ_LOG_ERROR, "broker", "%s",
+                  problems->lines[i] + (is_warning ? strlen(warning) : 0));
+    }
     if (problems->left_out != 0)
         log_write(GMQ_LOG_ERROR, "broker", "and %zu more problems", problems->left_out);
 }

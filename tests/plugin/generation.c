@@ -328,3 +328,20 @@ Test(generation, a_thousand_reloads_leave_nothing_behind)
     cr_assert_eq(mapping_count(library_folder_path(given.loader.folder)), 0);
     cr_assert_eq(library_retired_total().count, 0);
 }
+
+Test(generation, a_plugin_that_leaves_a_thread_behind_stays_mapped_and_no_other_with_it)
+{
+    struct library_retired before = library_retired_total();
+    struct generation *first = given_generation(
+        &given,
+        "{\"plugins\": {\"a\": {\"path\": \"" SO(
+            "thread_left") "\"},"
+                           " \"b\": {\"path\": \"" SO("thread_ended") "\"}, \"c\": {\"path\": \"" SO("shop") "\"}}}",
+        NULL);
+    struct generation *second =
+        given_generation(&given, "{\"plugins\": {\"b\": {\"path\": \"" SO("thread_ended") "\"}}}", first);
+    generation_free(first);
+    cr_assert_eq(library_retired_total().count, before.count + 1, "only the one that left its thread is retired");
+    generation_free(second);
+    cr_assert_eq(library_retired_total().count, before.count + 1, "a thread that was joined keeps nothing");
+}
