@@ -11,8 +11,6 @@
 #include <stdio.h>
 #include <unistd.h>
 
-/* What is executed for the preflight: this very program, even if its file has been replaced meanwhile. */
-#define CONTROLLER_PROGRAM "/proc/self/exe"
 #define CONTROLLER_POLL_NS UINT64_C(20000000)
 
 enum { CONTROLLER_TEXT_SIZE = 2048 };
@@ -108,11 +106,24 @@ static void controller_drain(struct plugin_host *host)
         crew_take_mail(crew);
 }
 
+/* What is executed for the preflight: this very program, by its name if that still leads to it. (Under valgrind the
+ * link itself leads to valgrind.) */
+static const char *controller_program(struct controller *controller)
+{
+    static const char self[] = "/proc/self/exe";
+    char *path = controller->program;
+    ssize_t length = readlink(self, path, sizeof(controller->program) - 1);
+    if (length <= 0)
+        return self;
+    path[length] = '\0';
+    return access(path, X_OK) == 0 ? path : self;
+}
+
 static void controller_init(struct controller *controller, const struct controller_options *options)
 {
     *controller = (struct controller){.options = options};
     list_init(&controller->draining);
-    controller->loader.program = CONTROLLER_PROGRAM;
+    controller->loader.program = controller_program(controller);
     controller->loader.plugin_folder = options->overrides.plugin_folder;
     controller->loader.host = &controller->host;
     controller->host.drain = controller_drain;

@@ -12,10 +12,13 @@
 #include "worker/job_pool.h"
 #include "worker/plan.h"
 
+#include <limits.h>
+
 enum { CONTROLLER_SIGNALS = 3 };
 
 struct controller {
     const struct controller_options *options;
+    char program[PATH_MAX]; /* this executable */
     struct ev_loop *loop;
     struct broker *broker;
     struct crew *crew;
