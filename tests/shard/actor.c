@@ -3,16 +3,30 @@
 
 #include "shard/demand.h"
 
+#include <stdarg.h>
 #include <string.h>
 
-void actor_begin(struct actor *actor, struct shards *shards, struct oracle *oracle, const char *name, uint8_t number,
-                 uint8_t version)
+/* With GRAFTMQ_MODEL_TRACE set, what each actor does, for a seed that fails. */
+static void trace(const struct actor *actor, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void trace(const struct actor *actor, const char *format, ...)
+{
+    if (getenv("GRAFTMQ_MODEL_TRACE") == NULL)
+        return;
+    fprintf(stderr, "%-12s ", actor->name);
+    va_list arguments;
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fputc('\n', stderr);
+}
+
+void actor_begin(struct actor *actor, struct shards *shards, struct oracle *oracle, const char *name, uint8_t version)
 {
     memset(actor, 0, sizeof *actor);
     actor->shards = shards;
     actor->oracle = oracle;
-    snprintf(actor->name, sizeof actor->name, "%s%u", name, number);
-    actor->number = number;
+    snprintf(actor->name, sizeof actor->name, "%s", name);
     actor->version = version;
 }
 
@@ -21,6 +35,7 @@ void actor_connect(struct actor *actor, const struct hello *hello)
     struct hello own = *hello;
     own.identifier = actor->name;
     own.version = actor->version;
+    trace(actor, "connects%s", own.is_clean ? ", clean" : "");
     actor->is_connected = false;
     actor->peer = peer_open(actor->shards);
     actor->peer->is_held = true;
@@ -30,6 +45,7 @@ void actor_connect(struct actor *actor, const struct hello *hello)
 void actor_break(struct actor *actor, size_t lost)
 {
     struct peer *peer = actor->peer;
+    trace(actor, "breaks, %zu bytes lost", lost);
     actor->peer = NULL;
     actor->is_connected = false;
     if (peer == NULL || peer->connection == NULL)
@@ -44,6 +60,8 @@ void actor_break(struct actor *actor, size_t lost)
 static void open_send(struct actor *actor, const struct open_message *open, bool is_duplicate)
 {
     char topic[8], payload[16];
+    trace(actor, "sends message %u to topic %u, QoS %u, identifier %u%s%s", open->number, open->topic, open->qos,
+          open->identifier, is_duplicate ? ", again" : "", open->is_retained ? ", retained" : "");
     snprintf(topic, sizeof topic, "t/%u", open->topic);
     snprintf(payload, sizeof payload, "%u", open->number);
     SEND(actor->peer, .topic = topic, .payload = payload, .qos = open->qos, .identifier = open->identifier,
@@ -162,6 +180,10 @@ static void take_connack(struct actor *actor, const struct gmq_connack *packet)
 
 static void actor_take(struct actor *actor, const union any_packet *packet)
 {
+    trace(actor, "takes %s of %u%s%.*s", packet_type_name(packet->packet.type), packet->packet.identifier,
+          packet->packet.type == GMQ_PUBLISH ? ", message " : "",
+          packet->packet.type == GMQ_PUBLISH ? (int)packet->publish.payload.length : 0,
+          packet->packet.type == GMQ_PUBLISH ? packet->publish.payload.data : "");
     switch (packet->packet.type) {
     case GMQ_CONNACK:
         take_connack(actor, &packet->connack);

@@ -22,7 +22,7 @@ struct actor {
     struct shards *shards;
     struct oracle *oracle;
     struct peer *peer; /* NULL, or a connection that may be closed already */
-    char name[8];
+    char name[24];
     uint8_t version;
     uint8_t number;    /* as publisher or as reader, for the oracle */
     bool is_connected; /* CONNACK has come */
@@ -33,8 +33,7 @@ struct actor {
     uint8_t unreleased[65536]; /* QoS 2 identifiers that PUBREL is awaited for */
 };
 
-void actor_begin(struct actor *actor, struct shards *shards, struct oracle *oracle, const char *name, uint8_t number,
-                 uint8_t version);
+void actor_begin(struct actor *actor, struct shards *shards, struct oracle *oracle, const char *name, uint8_t version);
 
 /* A new connection, also beside an old one. */
 void actor_connect(struct actor *actor, const struct hello *hello);
