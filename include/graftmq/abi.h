@@ -5,8 +5,9 @@
  *     GMQ_HANDLER(PUBLISH, on_price);
  *     GMQ_CALLBACK(CLOSE, on_close);
  *
- * A record carries the packet type of its function, so the compiler refuses a function of another type, and the
- * broker refuses to put it on another packet's route. */
+ * A record carries the packet type of its function, so the compiler complains about a function of another type
+ * (-Werror=incompatible-pointer-types makes that an error in C), and the broker refuses to put it on another packet's
+ * route. */
 #ifndef GRAFTMQ_ABI_H
 #define GRAFTMQ_ABI_H
 

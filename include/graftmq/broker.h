@@ -1,7 +1,9 @@
 /* What makes a broker of the broker: sessions, subscriptions, messages. The standard plugin `broker` is made of these
  * functions, and every other plugin has the same ones.
  *
- * All of them: on the worker's thread, within a call. */
+ * All of them: on the worker's thread, within a call. A client may be without a session (no handler has opened one):
+ * then functions that are about it answer GMQ_ERROR_STATE or do nothing, and acknowledgements of its packets are sent
+ * all the same. */
 #ifndef GRAFTMQ_BROKER_H
 #define GRAFTMQ_BROKER_H
 

@@ -63,9 +63,9 @@ GMQ_EXPORT gmq_verdict gmq_close(gmq_call *call, gmq_reason reason, const char *
 
 /* Puts the verdict off. Return GMQ_DEFER after it, and call one of the gmq_resume functions exactly once, from any
  * thread. Until then the client's later packets wait; no other client notices. After `limit_ms` (0: the configured
- * default) the broker goes on with `at_limit` (GMQ_NEXT, GMQ_REJECT or GMQ_CLOSE) by itself; a late resume has no
- * effect, but must still be called, as it frees the deferral. NULL when memory is out or for outgoing packets, which
- * can't be deferred: answer something else then. */
+ * default) the broker goes on with `at_limit` (GMQ_NEXT, GMQ_REJECT with 0x89 or the nearest reason that the packet's
+ * answer has, or GMQ_CLOSE) by itself; a late resume has no effect, but must still be called, as it frees the deferral.
+ * NULL when memory is out or for outgoing packets, which can't be deferred: answer something else then. */
 GMQ_EXPORT gmq_deferral *gmq_defer(gmq_call *call, uint32_t limit_ms, gmq_verdict at_limit);
 
 /* Gives the verdict of a deferred call: GMQ_NEXT, GMQ_DONE or GMQ_CLOSE, or a rejection. `text` is copied. Frees
@@ -79,7 +79,8 @@ typedef gmq_verdict gmq_continuation(gmq_call *call, gmq_packet *packet, void *d
 GMQ_EXPORT void gmq_resume_with(gmq_deferral *deferral, gmq_continuation *continuation, void *data);
 
 /* The deferral under which a client's packet waits, so that e.g. an AUTH handler can resume a deferred CONNECT; NULL if
- * none does. It may be resumed by the plugin that made it only. */
+ * none does, or the connection is closing: who must resume it then (it is never freed else) keeps the pointer in the
+ * client's bytes. Any version of any plugin may resume it. */
 GMQ_EXPORT gmq_deferral *gmq_client_deferral(const gmq_call *call, const gmq_client *client);
 
 /* ---- log ---- */

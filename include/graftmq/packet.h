@@ -29,8 +29,8 @@ GMQ_EXPORT uint16_t gmq_packet_identifier(const gmq_packet *packet);
 GMQ_EXPORT gmq_reason gmq_packet_reason(const gmq_packet *packet);
 GMQ_EXPORT gmq_status gmq_packet_set_reason(gmq_packet *packet, gmq_reason reason);
 
-/* ---- properties (MQTT 5.0, 2.2.2; a packet of an older version has none, setting them there is allowed and has no
- * effect on the wire) ---- */
+/* ---- properties (MQTT 5.0, 2.2.2; a client of an older version sends none and is sent none; setting them on its
+ * packets is allowed, and a PUBLISH carries them on to its 5.0 subscribers) ---- */
 
 /* A property that is a number (or a byte with the values 0 and 1). False if the packet doesn't have it. */
 GMQ_EXPORT bool gmq_packet_number(const gmq_packet *packet, gmq_property property, uint32_t *value);
