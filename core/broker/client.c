@@ -90,6 +90,10 @@ static void client_timer_due(struct wheel_timer *timer)
         client_close(client, 0, "no complete CONNECT within limits.connect_timeout_ms");
         return;
     }
+    if (client->state == CLIENT_CONNECTING) {
+        wheel_start(&shard->wheel, timer, shard->now_ns + shard_limits(shard)->connect_timeout_ms * CLOCK_NS_PER_MS);
+        return;
+    }
     /* While a packet waits for its verdict, the client's later ones aren't read: its silence is ours. */
     uint64_t begin_ns = is_waiting ? shard->now_ns : client->last_packet_ns;
     uint64_t due_ns = begin_ns + client_silence_ns(client);
