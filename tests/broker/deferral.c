@@ -380,6 +380,18 @@ BROKER_TEST_WITH(deferral, a_deferred_connect_can_be_refused_or_run_out_of_time,
     cr_assert_eq(atomic_load(&shards->broker->session_count), 0);
 }
 
+BROKER_TEST_WITH(deferral, a_connect_whose_late_verdict_answers_nothing_ends_in_time, routes)
+{
+    begin(GMQ_CONNECT, 30000, GMQ_REJECT);
+    struct peer *peer = peer_open(shards);
+    peer_send_connect(peer, &(struct hello){.identifier = "c"});
+    shards_wait(shards, 15);
+    resume(shards, GMQ_DONE);
+    cr_assert_not_null(peer->connection);
+    shards_wait(shards, 11);
+    EXPECT_END(peer, 0);
+}
+
 BROKER_TEST_WITH(deferral, two_connects_for_one_session_come_in_the_order_of_their_verdicts, routes)
 {
     begin(GMQ_CONNECT, 0, GMQ_CLOSE);

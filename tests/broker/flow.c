@@ -190,6 +190,22 @@ BROKER_TEST(flow, the_window_of_the_client_is_never_passed)
     EXPECT_SILENCE(to);
 }
 
+BROKER_TEST(flow, what_comes_in_the_turn_of_an_acknowledgement_stays_behind_what_waits)
+{
+    struct peer *to = CONNECT(shards, .identifier = "to", .receive_maximum = 1);
+    SUBSCRIBE(to, "a", 1);
+    struct peer *from = CONNECT(shards, .identifier = "from");
+    PUBLISH(from, .topic = "a", .payload = "1", .qos = 1);
+    PUBLISH(from, .topic = "a", .payload = "2", .qos = 1);
+    to->is_held = from->is_held = true;
+    peer_send_ack(to, GMQ_PUBACK, TAKE(to, GMQ_PUBLISH)->packet.identifier, GMQ_REASON_SUCCESS);
+    SEND(from, .topic = "a", .payload = "3", .qos = 1);
+    shards_settle(shards);
+    to->is_held = from->is_held = false;
+    EXPECT(to, "a", "2");
+    EXPECT(to, "a", "3");
+}
+
 BROKER_TEST(flow, acknowledgements_of_the_wrong_kind_change_nothing)
 {
     struct peer *to = CONNECT(shards, .identifier = "to", .expiry = 100);

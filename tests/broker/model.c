@@ -103,7 +103,7 @@ static void come_to_rest(void)
 static struct hello any_hello(void)
 {
     return (struct hello){
-        .expiry = UINT32_MAX, .receive_maximum = (uint16_t)(1 + dice(8)), .alias_maximum = (uint16_t)dice(3)};
+        .expiry = UINT32_MAX, .receive_maximum = (uint16_t)(1 + dice(4)), .alias_maximum = (uint16_t)dice(3)};
 }
 
 static void ensure_there(struct actor *actor)
