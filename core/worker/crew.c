@@ -29,6 +29,19 @@ static bool crew_init_workers(struct crew *crew)
     return true;
 }
 
+static void *thread_nothing(void *data)
+{
+    return data;
+}
+
+/* Before any plugin is loaded: ThreadSanitizer starts a thread of its own with the first that we start, which must not
+ * be taken for a plugin's. */
+static bool threads_can_be_started(void)
+{
+    pthread_t thread;
+    return pthread_create(&thread, NULL, thread_nothing, NULL) == 0 && pthread_join(thread, NULL) == 0;
+}
+
 struct crew *crew_new(struct broker *broker)
 {
     struct crew *crew = mem_alloc_zero(1, sizeof(*crew));
@@ -41,7 +54,8 @@ struct crew *crew_new(struct broker *broker)
     crew->workers = mem_alloc_aligned(alignof(struct worker), broker->worker_count * sizeof(struct worker));
     if (crew->workers != NULL)
         crew->count = broker->worker_count;
-    if (crew->done_descriptor >= 0 && crew->mails != NULL && crew->workers != NULL && crew_init_workers(crew)) {
+    if (crew->done_descriptor >= 0 && crew->mails != NULL && crew->workers != NULL && crew_init_workers(crew) &&
+        threads_can_be_started()) {
         broker->upper = crew;
         return crew;
     }
