@@ -17,7 +17,7 @@
 struct will;
 struct retained_run;
 
-enum { SESSION_NEVER_EXPIRES = UINT32_MAX };
+#define SESSION_NEVER_EXPIRES UINT32_MAX
 
 /* What other workers may read of a session, to choose a member of a shared subscription. */
 enum session_presence { SESSION_OFFLINE, SESSION_CONGESTED, SESSION_READY };
