@@ -9,7 +9,7 @@ struct listener_set {
     struct listener *listeners[];
 };
 
-enum { LISTENER_INDEX_GONE = UINT32_MAX };
+#define LISTENER_INDEX_GONE UINT32_MAX
 
 /* Keeps what `previous` (or NULL) has already and opens the rest. NULL with lines in `problems`; nothing has changed
  * then. */
