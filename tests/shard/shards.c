@@ -165,10 +165,8 @@ static bool turner_send_mail(struct turner *turner)
 static void host_drain(struct plugin_host *host)
 {
     struct broker *broker = host->broker;
-    for (uint32_t i = 0; i < broker->worker_count; i++) {
-        if (broker->shards[i] != NULL)
-            turner_take_mail(turner_of(broker->shards[i]));
-    }
+    for (uint32_t i = 0; broker != NULL && i < broker->worker_count; i++)
+        turner_take_mail(turner_of(broker->shards[i]));
 }
 
 /* ---- turns ---- */
@@ -279,7 +277,7 @@ static void loader_begin(struct shards *shards)
     shards->loader.folder = library_folder_open(&problems);
     problems_demand_none(&problems, "folder");
     shards->loader.storage = plugin_storage_new();
-    shards->host = (struct plugin_host){.broker = shards->broker, .drain = host_drain};
+    shards->host.drain = host_drain;
     shards->loader.host = &shards->host;
 }
 
@@ -295,27 +293,34 @@ static void peers_begin(struct shards *shards)
     list_init(&shards->peers);
 }
 
-struct shards *shards_new(uint32_t count, const char *settings)
+/* The state of a broker, in the generation that is loaded. */
+static void shards_begin(struct shards *shards, uint32_t count)
 {
-    static struct shard_ways ways;
-    ways = link_ways;
-    ways.post = mail_post;
-    ways.post_any = mail_post_any;
-    log_quietly();
-    shard_stop_plugin_watchers = shards_ignore_watchers;
-    struct shards *shards = calloc(1, sizeof *shards);
-    demand(shards != NULL, "no memory");
     shards->count = count;
-    shards->start_ns = shards->now_ns = SHARDS_START_NS;
-    peers_begin(shards);
-    shards->broker = broker_new(count, &ways);
+    shards->next_worker = 0;
+    shards->now_ns = SHARDS_START_NS;
+    shards->broker = broker_new(count, &shards->ways);
     demand(shards->broker != NULL, "no broker");
-    loader_begin(shards);
-    shards->generation = generation_load(shards, settings);
+    shards->host.broker = shards->broker;
     for (uint32_t i = 0; i < count; i++)
         turner_begin(shards, i);
     for (uint32_t i = 0; i < count; i++)
         shard_start(shards->turners[i].shard);
+}
+
+struct shards *shards_new(uint32_t count, const char *settings)
+{
+    log_quietly();
+    shard_stop_plugin_watchers = shards_ignore_watchers;
+    struct shards *shards = calloc(1, sizeof *shards);
+    demand(shards != NULL, "no memory");
+    shards->ways = link_ways;
+    shards->ways.post = mail_post;
+    shards->ways.post_any = mail_post_any;
+    peers_begin(shards);
+    loader_begin(shards);
+    shards->generation = generation_load(shards, settings);
+    shards_begin(shards, count);
     return shards;
 }
 
@@ -328,7 +333,8 @@ static void peers_free(struct shards *shards)
         peer_free(LIST_OBJECT(shards->peers.next, struct peer, link));
 }
 
-void shards_free(struct shards *shards)
+/* Everybody leaves; nothing may be left of them but what is retained. */
+static void shards_close(struct shards *shards)
 {
     peers_free(shards);
     demand(shards->draining_count == 0, "an old generation is still needed: a deferral was never resumed");
@@ -338,10 +344,28 @@ void shards_free(struct shards *shards)
     shards_settle(shards);
     demand(atomic_load(&shards->broker->session_count) == 0, "sessions are left");
     demand(subscription_count(shards->broker->subscriptions) == 0, "subscriptions are left");
-    generation_let_go(shards, shards->generation);
+}
+
+static void shards_end(struct shards *shards)
+{
     for (uint32_t i = 0; i < shards->count; i++)
         shard_free(shards->turners[i].shard);
     broker_free(shards->broker);
+    memset(shards->turners, 0, sizeof shards->turners);
+}
+
+void shards_restart(struct shards *shards, uint32_t count)
+{
+    shards_close(shards);
+    shards_end(shards);
+    shards_begin(shards, count);
+}
+
+void shards_free(struct shards *shards)
+{
+    shards_close(shards);
+    generation_let_go(shards, shards->generation);
+    shards_end(shards);
     plugin_storage_free(shards->loader.storage);
     library_folder_close(shards->loader.folder);
     arena_deinit(&shards->decoded);

@@ -24,6 +24,7 @@ struct turner {
 enum { SHARDS_GENERATIONS_MAX = 256, SHARDS_ENCODED_MAX = 1 << 20 };
 
 struct shards {
+    struct shard_ways ways;
     struct plugin_host host;
     struct generation_loader loader;
     struct broker *broker;
@@ -34,7 +35,6 @@ struct shards {
     size_t draining_count;
     uint64_t loads;
     uint64_t now_ns;
-    uint64_t start_ns;
     uint32_t next_worker; /* that accepts */
     struct list peers;
     struct arena decoded;    /* lists of the packet that was decoded last */
@@ -46,6 +46,9 @@ struct shards {
 /* `settings` may be NULL. The process ends where something can't be had. */
 struct shards *shards_new(uint32_t count, const char *settings);
 void shards_free(struct shards *shards);
+
+/* All workers, clients, sessions and messages anew, with the plugins as they are loaded. */
+void shards_restart(struct shards *shards, uint32_t count);
 
 /* Turns of all workers until nothing moves any more; and one turn of each. */
 void shards_settle(struct shards *shards);
