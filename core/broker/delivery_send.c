@@ -174,6 +174,12 @@ static enum delivery_result send_encoded(struct gmq_client *client, struct publi
         return DELIVERY_NO_MEMORY;
     size_t head_size = publish_head_size(&head);
     size_t size = head_size + publication->parts.payload.length;
+    if (is_new_alias && size > client->maximum_packet_size) {
+        head.topic_alias = 0;
+        is_new_alias = false;
+        head_size = publish_head_size(&head);
+        size = head_size + publication->parts.payload.length;
+    }
     if (head_size == 0 || size > client->maximum_packet_size)
         return DELIVERY_SUPPRESSED; /* [MQTT-3.1.2-24] */
     if (is_new_alias && !alias_assign(client, topic))
