@@ -167,6 +167,19 @@ BROKER_TEST(delivery, aliases_are_used_towards_who_offers_them)
     }
 }
 
+BROKER_TEST(delivery, an_alias_never_makes_a_packet_too_large)
+{
+    struct peer *from = CONNECT(shards, .identifier = "from");
+    for (uint32_t size = 30; size < 40; size++) {
+        struct peer *to = CONNECT(shards, .identifier = "to", .alias_maximum = 5, .maximum_packet_size = size);
+        SUBSCRIBE(to, "a/topic", 0);
+        PUBLISH(from, .topic = "a/topic", .payload = "a payload of eighteen", .qos = 0); /* 33 bytes in all */
+        if (size >= 33)
+            cr_assert(gmq_view_equals(TAKE(to, GMQ_PUBLISH)->publish.payload, "a payload of eighteen"), "%u", size);
+        EXPECT_SILENCE(to);
+    }
+}
+
 BROKER_TEST(delivery, aliases_of_the_publisher_are_resolved)
 {
     struct peer *to = subscriber(shards, "to", "#", 1);

@@ -298,6 +298,60 @@ BROKER_TEST_WITH(outgoing, a_handler_may_ask_for_retained_messages_in_the_middle
     cr_assert_eq(got, 2 + 2); /* those of the second demand are among what the first one's first waits for */
 }
 
+/* ---- what plugins send ---- */
+
+static const char incoming[] = "'routes': {'PUBLISH': ['desk:on_publish', 'broker:on_publish']}";
+
+static gmq_verdict greet(gmq_call *call, gmq_packet *packet)
+{
+    (void)packet;
+    for (uint8_t qos = 0; qos <= 2; qos++) {
+        gmq_publish *greeting = gmq_publish_new(call, GMQ_VIEW("greeting"), GMQ_VIEW("hello"), qos);
+        cr_assert_eq(gmq_send(call, gmq_call_client(call), GMQ_PACKET(greeting)), GMQ_OK);
+    }
+    cr_assert_eq(gmq_send(call, gmq_call_client(call), GMQ_PACKET(gmq_connack_new(call, 0, false))), GMQ_ERROR_STATE);
+    return GMQ_DONE;
+}
+
+BROKER_TEST_WITH(outgoing, a_plugin_can_send_messages_of_its_own, incoming)
+{
+    begin(NULL);
+    desk_incoming[GMQ_PUBLISH] = greet;
+    struct peer *peer = CONNECT(shards, .identifier = "c", .receive_maximum = 1, .expiry = 10);
+    SEND(peer, .topic = "a");
+    desk_incoming[GMQ_PUBLISH] = NULL;
+    for (uint8_t qos = 0; qos <= 2; qos++)
+        cr_assert_eq(EXPECT(peer, "greeting", "hello")->qos, qos);
+    EXPECT_SILENCE(peer);
+}
+
+static const char *unwanted;
+
+static gmq_verdict disconnect(gmq_call *call, gmq_packet *packet)
+{
+    (void)packet;
+    cr_assert_eq(gmq_disconnect_client(gmq_call_plugin(call), gmq_view_of(unwanted), GMQ_REASON_ADMINISTRATIVE_ACTION,
+                                       "go away"),
+                 GMQ_OK);
+    return GMQ_NEXT;
+}
+
+BROKER_TEST_WITH(outgoing, a_plugin_can_disconnect_a_client_on_any_worker, incoming)
+{
+    static const char *const names[] = {"c0", "c1", "c2", "c3", "c4", "c5"};
+    begin(NULL);
+    struct peer *peer = CONNECT(shards, .identifier = "c");
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        unwanted = names[i];
+        struct peer *victim = CONNECT(shards, .identifier = unwanted);
+        desk_incoming[GMQ_PUBLISH] = disconnect;
+        SEND(peer, .topic = "a");
+        SEND(peer, .topic = "a"); /* nobody is there any more */
+        desk_incoming[GMQ_PUBLISH] = NULL;
+        EXPECT_END(victim, GMQ_REASON_ADMINISTRATIVE_ACTION);
+    }
+}
+
 /* ---- all packets ---- */
 
 static unsigned passed[GMQ_AUTH + 1];
