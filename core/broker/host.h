@@ -1,1 +1,0 @@
-#include "plugin/host.h"
