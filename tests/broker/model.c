@@ -18,16 +18,20 @@
 
 /* The last two readers share one subscription, and are one to the oracle. */
 enum { PUBLISHERS = ORACLE_PUBLISHERS, READERS = 4, MEMBERS = 2, ACTORS = PUBLISHERS + READERS + MEMBERS };
-enum { GROUP = READERS, STEPS = 120, SEEDS_DEFAULT = 150 };
+enum { GROUP = READERS, STEPS = 120, SEEDS_DEFAULT = 300 };
 
-static const char settings[] = "'limits': {'outgoing_bytes': 4096, 'in_flight_messages': 6}, "
-                               "'routes': {'PUBLISH': ['desk:on_publish', 'broker:on_publish']}";
+#define LIMITS "'limits': {'outgoing_bytes': 4096, 'in_flight_messages': 6}, "
+#define INCOMING "'routes': {'PUBLISH': ['desk:on_publish', 'broker:on_publish']}"
+#define OUTGOING ", 'outgoing': {'PUBLISH': 'desk:on_publish'}"
+
+static const char *const settings[] = {LIMITS INCOMING, LIMITS INCOMING OUTGOING};
 
 struct model {
     struct random random;
     struct shards *shards;
     struct oracle oracle;
     struct actor actors[ACTORS]; /* publishers, readers, members */
+    bool is_quiet;               /* handlers let all packets pass */
 };
 
 static struct model model;
@@ -86,17 +90,16 @@ static void resume_one(void)
 
 static gmq_verdict defer_some(gmq_call *call, gmq_packet *packet)
 {
-    return dice(5) == 0 ? desk_defer(call, packet) : GMQ_NEXT;
+    return !model.is_quiet && dice(5) == 0 ? desk_defer(call, packet) : GMQ_NEXT;
 }
 
-/* Nothing is on its way any more, but what closed connections have lost. */
+/* Nothing is on its way any more, but what closed connections have lost; and nothing happens but what is asked for. */
 static void come_to_rest(void)
 {
-    desk_incoming[GMQ_PUBLISH] = NULL;
+    model.is_quiet = true;
     for (int i = 0; i < DESK_DEFERRALS_MAX; i++)
         resume_one();
     settle_and_read();
-    desk_incoming[GMQ_PUBLISH] = defer_some;
     oracle_rest(&model.oracle);
 }
 
@@ -180,6 +183,7 @@ static void step_subscribe(void)
     }
     shards_settle(model.shards);
     oracle_grant(&model.oracle, reader, filter, qos);
+    model.is_quiet = false;
 }
 
 static void step_forget(void)
@@ -201,6 +205,7 @@ static void step_forget(void)
     actor_connect(actor, &hello);
     shards_settle(model.shards);
     oracle_forget(&model.oracle, reader);
+    model.is_quiet = false;
 }
 
 static void step_time(void)
@@ -212,7 +217,7 @@ static void step_reload(void)
 {
     if (model.shards->draining_count > 8)
         return;
-    shards_load(model.shards, settings);
+    shards_load(model.shards, settings[dice(2)]);
     for (uint32_t worker = 0; worker < model.shards->count; worker++) {
         shards_adopt(model.shards, worker);
         if (dice(2) == 0)
@@ -227,6 +232,13 @@ static void step_slow(void)
         actor->peer->budget = dice(2) == 0 ? dice(200) : SIZE_MAX;
     if (actor_is_there(actor))
         link_attend(actor->peer->connection);
+}
+
+static gmq_verdict close_some(gmq_call *call, gmq_packet *packet)
+{
+    (void)packet;
+    bool is_closing = !model.is_quiet && dice(40) == 0;
+    return is_closing ? gmq_close(call, GMQ_REASON_ADMINISTRATIVE_ACTION, NULL) : GMQ_NEXT;
 }
 
 static const struct {
@@ -253,13 +265,15 @@ static void any_step(void)
 static void begin(uint64_t seed)
 {
     model.random.state = seed * UINT64_C(0x9E3779B97F4A7C15) | 1;
-    model.shards = shards_new(1 + (uint32_t)(seed % 4), settings);
+    model.shards = shards_new(1 + (uint32_t)(seed % 4), settings[seed % 2]);
     model.shards->order = seed | 1;
     oracle_begin(&model.oracle);
     model.oracle.is_group[GROUP] = true;
+    model.is_quiet = true;
     desk_limit_ms = 20000;
     desk_at_limit = GMQ_NEXT;
     desk_incoming[GMQ_PUBLISH] = defer_some;
+    desk_outgoing[GMQ_PUBLISH] = close_some;
     for (uint8_t i = 0; i < ACTORS; i++) {
         char name[24];
         snprintf(name, sizeof name, "%u of %llu", i, (unsigned long long)seed);
@@ -272,11 +286,13 @@ static void begin(uint64_t seed)
         peer_send_subscribe(model.actors[i].peer, "$share/g/t/#", 2, 0);
     settle_and_read();
     oracle_grant(&model.oracle, GROUP, ORACLE_TOPICS, 2);
+    model.is_quiet = false;
 }
 
 /* Everybody comes back and finishes. */
 static void end(void)
 {
+    model.is_quiet = true;
     for (int round = 0; round < 2; round++) {
         for (int i = 0; i < ACTORS; i++) {
             struct hello hello = any_hello();

@@ -93,7 +93,8 @@ static bool is_once(const struct oracle_message *message, uint8_t qos)
 /* What may come twice from its publisher and be lost to the reader may be seen in its second order only. */
 static bool is_ordered(const struct oracle *oracle, uint8_t reader, const struct oracle_message *message, uint8_t qos)
 {
-    return !oracle->is_group[reader] && !(message->qos == 1 && qos == 0);
+    bool has_second_order = message->qos == 1 && (qos == 0 || message->low[reader] < 1);
+    return !oracle->is_group[reader] && !has_second_order;
 }
 
 const char *oracle_receive(struct oracle *oracle, uint8_t reader, uint32_t number, uint8_t qos)
