@@ -1,10 +1,14 @@
 /* The general allocator, with a hook that lets tests make any allocation fail. */
 #include "base/memory.h"
 
+#include "base/poison.h"
+
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 /* 0 is off; n: the n-th allocation from now on fails. In production it is only ever read, so all threads share its
  * cache line and the check is one plain load. */
@@ -56,6 +60,47 @@ void *mem_alloc_aligned(size_t alignment, size_t size)
         return NULL;
     return block;
 }
+
+#ifdef POISON_IS_ON
+
+/* From the allocator, so that AddressSanitizer knows the block and what is reachable through it. */
+void *mem_alloc_pages(size_t alignment, size_t size)
+{
+    return mem_alloc_aligned(alignment, size);
+}
+
+void mem_free_pages(void *block, size_t size)
+{
+    (void)size;
+    free(block);
+}
+
+#else
+
+/* Maps too much, and gives back what is before and behind the aligned part. */
+void *mem_alloc_pages(size_t alignment, size_t size)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    size_t length = (size + page - 1) & ~(page - 1);
+    if (must_fail() || alignment < page)
+        return NULL;
+    char *mapped = mmap(NULL, length + alignment, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (mapped == MAP_FAILED)
+        return NULL;
+    size_t before = -(uintptr_t)mapped & (alignment - 1);
+    if (before != 0)
+        munmap(mapped, before);
+    munmap(mapped + before + length, alignment - before);
+    return mapped + before;
+}
+
+void mem_free_pages(void *block, size_t size)
+{
+    if (block != NULL)
+        munmap(block, size);
+}
+
+#endif
 
 void *mem_realloc(void *block, size_t size)
 {

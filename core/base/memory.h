@@ -14,6 +14,11 @@ void *mem_alloc_zero(size_t count, size_t size) __attribute__((warn_unused_resul
 /* As mem_alloc, at an address that is a multiple of `alignment` (a power of two, at least sizeof(void *)). */
 void *mem_alloc_aligned(size_t alignment, size_t size) __attribute__((warn_unused_result, malloc));
 
+/* As mem_alloc_aligned, for blocks of many pages that come and go: from the system and back to it, past the allocator,
+ * in which aligned blocks leave gaps that stay resident. Given back by mem_free_pages with the same size. */
+void *mem_alloc_pages(size_t alignment, size_t size) __attribute__((warn_unused_result));
+void mem_free_pages(void *block, size_t size);
+
 /* As realloc; on NULL the old block is untouched. */
 void *mem_realloc(void *block, size_t size) __attribute__((warn_unused_result));
 

@@ -36,6 +36,12 @@ void output_pool_deinit(struct output_pool *pool)
     pool_deinit(&pool->references);
 }
 
+void output_pool_trim(struct output_pool *pool)
+{
+    pool_trim(&pool->chunks);
+    pool_trim(&pool->references);
+}
+
 void output_init(struct output *output)
 {
     *output = (struct output){0};

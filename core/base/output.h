@@ -20,6 +20,7 @@ struct output_pool {
 
 void output_pool_init(struct output_pool *pool);
 void output_pool_deinit(struct output_pool *pool);
+void output_pool_trim(struct output_pool *pool); /* as pool_trim */
 
 /* Called once, when the referenced bytes are written or dropped. */
 typedef void output_release(void *owner);

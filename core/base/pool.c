@@ -28,9 +28,8 @@ struct pool_slab {
 
 enum {
     POOL_SPAN = 65536,
-    /* A slab is this much smaller than its span: the general allocator's own header then fits between two neighbours,
-     * so that slabs lie side by side, and the request stays below the size from which each would be a mapping of its
-     * own. */
+    /* A slab is this much smaller than its span: where slabs come from the general allocator, its own header then fits
+     * between two neighbours, so that they lie side by side. */
     POOL_SPAN_MARGIN = 128,
     POOL_OBJECTS_MIN = 7,
 };
@@ -73,33 +72,70 @@ static void slab_unlink(struct pool *pool, struct pool_slab *slab)
     slab->previous->next = slab->next;
 }
 
-static bool pool_add_slab(struct pool *pool)
+static struct pool_slab *slab_new(struct pool *pool)
 {
-    struct pool_slab *slab = mem_alloc_aligned(pool->slab_span, pool->slab_span - POOL_SPAN_MARGIN);
+    struct pool_slab *slab = mem_alloc_pages(pool->slab_span, pool->slab_span - POOL_SPAN_MARGIN);
     if (slab == NULL)
-        return false;
+        return NULL;
     *slab = (struct pool_slab){0};
     POISON(slab->objects, pool->objects_per_slab * pool->object_size);
-    slab_link_first(pool, slab);
     pool->slab_count++;
+    return slab;
+}
+
+/* Empty slabs are out of the ring, in a list of their own. */
+static struct pool_slab *pool_take_empty(struct pool *pool)
+{
+    struct pool_slab *slab = pool->empty;
+    if (slab == NULL)
+        return NULL;
+    pool->empty = slab->next;
+    pool->empty_slabs--;
+    if (pool->empty_slabs < pool->fewest_empty)
+        pool->fewest_empty = pool->empty_slabs;
+    return slab;
+}
+
+static void pool_keep_empty(struct pool *pool, struct pool_slab *slab)
+{
+    slab_unlink(pool, slab);
+    slab->next = pool->empty;
+    pool->empty = slab;
     pool->empty_slabs++;
+}
+
+static bool pool_add_slab(struct pool *pool)
+{
+    struct pool_slab *slab = pool_take_empty(pool);
+    if (slab == NULL)
+        slab = slab_new(pool);
+    if (slab == NULL)
+        return false;
+    slab_link_first(pool, slab);
     return true;
 }
 
-static void pool_drop_slab(struct pool *pool, struct pool_slab *slab)
+static void pool_drop_empty(struct pool *pool, size_t count)
 {
-    slab_unlink(pool, slab);
-    pool->slab_count--;
-    UNPOISON(slab->objects, pool->objects_per_slab * pool->object_size);
-    mem_free(slab);
+    while (count-- > 0) {
+        struct pool_slab *slab = pool_take_empty(pool);
+        pool->slab_count--;
+        UNPOISON(slab->objects, pool->objects_per_slab * pool->object_size);
+        mem_free_pages(slab, pool->slab_span - POOL_SPAN_MARGIN);
+    }
+}
+
+void pool_trim(struct pool *pool)
+{
+    pool_drop_empty(pool, pool->fewest_empty);
+    pool->fewest_empty = pool->empty_slabs;
 }
 
 void pool_deinit(struct pool *pool)
 {
     assert(pool->in_use == 0);
-    while (pool->slabs != NULL)
-        pool_drop_slab(pool, pool->slabs);
-    pool->empty_slabs = 0;
+    pool_drop_empty(pool, pool->empty_slabs);
+    pool->fewest_empty = 0;
 }
 
 static void *slab_take(const struct pool *pool, struct pool_slab *slab)
@@ -124,8 +160,6 @@ void *pool_alloc(struct pool *pool)
             return NULL;
         slab = pool->slabs;
     }
-    if (slab->in_use == 0)
-        pool->empty_slabs--;
     slab->in_use++;
     pool->in_use++;
     if (slab->in_use == pool->objects_per_slab)
@@ -147,11 +181,6 @@ void pool_free(struct pool *pool, void *object)
         slab_link_first(pool, slab);
     }
     slab->in_use--;
-    if (slab->in_use != 0)
-        return;
-    /* One empty slab stays, so that a pool that goes back and forth over a slab's edge doesn't allocate each time. */
-    if (pool->empty_slabs == 0)
-        pool->empty_slabs = 1;
-    else
-        pool_drop_slab(pool, slab);
+    if (slab->in_use == 0)
+        pool_keep_empty(pool, slab);
 }

@@ -98,6 +98,7 @@ void shard_end_turn(struct shard *shard)
 void shard_tick(struct shard *shard)
 {
     shard_call_back(shard, GMQ_EVENT_TICK, NULL);
+    output_pool_trim(&shard->outputs);
     if (shard->index == 0)
         retained_store_sweep(shard->broker->retained, shard->reader, shard->now_ns, SHARD_SWEEP_MOST);
 }

@@ -108,6 +108,12 @@ void connections_flush(struct connections *connections)
     }
 }
 
+void connections_trim(struct connections *connections)
+{
+    pool_trim(&connections->pool);
+    pool_trim(&connections->lingering_pool);
+}
+
 void connections_close_all(struct connections *connections, gmq_reason reason, const char *text)
 {
     for (struct list *link = connections->all.next; link != &connections->all; link = link->next)

@@ -48,6 +48,9 @@ static inline bool connections_are_busy(const struct connections *connections)
     return !list_is_empty(&connections->resumed) || !list_is_empty(&connections->attended);
 }
 
+/* Once per second: gives back what a burst of connections took. */
+void connections_trim(struct connections *connections);
+
 /* Begins to close all clients. */
 void connections_close_all(struct connections *connections, gmq_reason reason, const char *text);
 

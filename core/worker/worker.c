@@ -154,6 +154,7 @@ static void worker_tick(struct wheel_timer *timer)
     struct shard *shard = worker->shard;
     wheel_start(&shard->wheel, timer, shard->now_ns + CLOCK_NS_PER_SECOND);
     shard_tick(shard);
+    connections_trim(worker->connections);
 }
 
 static void worker_out_of_patience(struct wheel_timer *timer)
