@@ -65,6 +65,9 @@ static void refuse_unsubscribe(struct gmq_call *call)
 
 static void refuse_pubrel(struct gmq_call *call)
 {
+    struct session *session = call->client->session;
+    if (session != NULL)
+        (void)id_set_remove(&session->incoming, call->packet->identifier);
     call->reason = GMQ_REASON_PACKET_IDENTIFIER_NOT_FOUND; /* the only one that PUBCOMP has */
     refuse_with_ack(call, GMQ_PUBCOMP);
 }
