@@ -333,6 +333,26 @@ static gmq_verdict take_over_then_go_on(gmq_call *call, gmq_packet *packet, void
     return GMQ_NEXT;
 }
 
+static gmq_verdict close_and_defer(gmq_call *call, gmq_packet *packet, void *data)
+{
+    (void)data;
+    if (call == NULL)
+        return GMQ_DONE;
+    gmq_client_close(call, gmq_call_client(call), GMQ_REASON_SERVER_BUSY, NULL);
+    return desk_defer(call, packet);
+}
+
+BROKER_TEST_WITH(deferral, a_continuation_may_close_the_client_and_defer_again_in_vain, routes)
+{
+    begin(GMQ_PUBLISH, 0, GMQ_CLOSE);
+    struct peer *from = CONNECT(shards, .identifier = "from");
+    SEND(from, .topic = "a", .payload = "x", .qos = 1);
+    gmq_resume_with(take(), close_and_defer, NULL);
+    shards_settle(shards);
+    EXPECT_END(from, GMQ_REASON_SERVER_BUSY);
+    resume(shards, GMQ_NEXT);
+}
+
 BROKER_TEST_WITH(deferral, the_packet_of_a_client_that_is_closing_goes_no_further, routes)
 {
     begin(GMQ_PUBLISH, 0, GMQ_CLOSE);

@@ -154,6 +154,16 @@ BROKER_TEST(will, no_local_holds_for_it)
     EXPECT_SILENCE(CONNECT(shards, .identifier = "c", .expiry = 100));
 }
 
+BROKER_TEST(will, the_end_of_the_broker_is_no_reason_for_it)
+{
+    struct peer *to = watcher(shards);
+    struct peer *gone = CONNECT(shards, .identifier = "c", .will = plain);
+    atomic_store(&shards->broker->is_stopping, true);
+    peer_break(gone);
+    EXPECT_SILENCE(to);
+    atomic_store(&shards->broker->is_stopping, false);
+}
+
 static gmq_verdict refuse(gmq_call *call, gmq_packet *packet)
 {
     (void)packet;

@@ -3,6 +3,8 @@
 
 #include "shard/demand.h"
 
+#include <string.h>
+
 desk_handler *desk_incoming[GMQ_AUTH + 1];
 desk_handler *desk_outgoing[GMQ_AUTH + 1];
 desk_callback *desk_events[GMQ_EVENT_STOP + 1];
@@ -12,6 +14,15 @@ gmq_verdict desk_at_limit = GMQ_CLOSE;
 
 static gmq_deferral *deferrals[DESK_DEFERRALS_MAX];
 static size_t deferral_count;
+
+void desk_reset(void)
+{
+    memset(desk_incoming, 0, sizeof desk_incoming);
+    memset(desk_outgoing, 0, sizeof desk_outgoing);
+    memset(desk_events, 0, sizeof desk_events);
+    desk_limit_ms = 0;
+    desk_at_limit = GMQ_CLOSE;
+}
 
 gmq_verdict desk_handle(gmq_call *call, gmq_packet *packet, gmq_packet_type type)
 {

@@ -11,6 +11,8 @@ extern desk_handler *desk_incoming[GMQ_AUTH + 1];
 extern desk_handler *desk_outgoing[GMQ_AUTH + 1];
 extern desk_callback *desk_events[GMQ_EVENT_STOP + 1];
 
+void desk_reset(void); /* to no handlers at all */
+
 /* A handler that defers, and the deferrals that it made, first come, first out. */
 enum { DESK_DEFERRALS_MAX = 64 };
 extern uint32_t desk_limit_ms; /* of the next deferral, 0: the configured one */

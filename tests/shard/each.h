@@ -14,6 +14,7 @@ static inline void each_width(void (*body)(struct shards *shards), const char *s
 {
     static const uint32_t widths[] = {1, 4};
     for (size_t i = 0; i < sizeof widths / sizeof widths[0]; i++) {
+        desk_reset();
         struct shards *shards = shards_new(widths[i], settings);
         body(shards);
         shards_free(shards);
