@@ -92,8 +92,10 @@ static void target_deliver_merged(struct shard *shard, struct target_list *list,
     for (uint32_t next = first->next; next != 0; next = list->targets[next - 1].next)
         most++;
     uint32_t *identifiers = arena_alloc(&shard->arena, (most + 1) * sizeof *identifiers);
-    if (identifiers == NULL)
+    if (identifiers == NULL) { /* better with one of its identifiers than not at all */
+        target_deliver_single(first->session, publication, first->options, first->identifier, false);
         return;
+    }
     uint32_t count = 0;
     for (const struct delivery_target *target = first;; target = &list->targets[target->next - 1]) {
         if (target->identifier != 0)

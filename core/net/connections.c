@@ -78,6 +78,8 @@ void connections_adopt(struct connections *connections, const struct listener_se
     for (struct list *link = connections->all.next; link != &connections->all; link = link->next) {
         struct connection *connection = LIST_OBJECT(link, struct connection, link);
         connection->client.listener_index = listener_set_index(listeners, connection->listener);
+        if (connection->client.output.pending != 0)
+            client_pump_soon(&connection->client); /* limits.outgoing_bytes may be higher now */
     }
 }
 

@@ -42,7 +42,7 @@ GMQ_EXPORT gmq_status gmq_deliver_retained(gmq_call *call, gmq_client *client, c
 GMQ_EXPORT gmq_reason gmq_unsubscribe_client(gmq_call *call, gmq_client *client, gmq_view topic_filter);
 
 /* Hands a message to every session with a matching subscription. `matched` (may be NULL): how many subscriptions did.
- * The message's RETAIN flag reaches those who asked for it as published. GMQ_ERROR_MEMORY: nobody got it. */
+ * The message's RETAIN flag reaches those who asked for it as published. GMQ_ERROR_MEMORY: not everybody got it. */
 GMQ_EXPORT gmq_status gmq_deliver(gmq_call *call, gmq_publish *packet, uint32_t *matched);
 
 /* Stores the message as its topic's retained message; with an empty payload, removes that.

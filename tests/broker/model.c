@@ -275,7 +275,7 @@ static void begin(uint64_t seed)
     desk_incoming[GMQ_PUBLISH] = defer_some;
     desk_outgoing[GMQ_PUBLISH] = close_some;
     for (uint8_t i = 0; i < ACTORS; i++) {
-        char name[24];
+        char name[40];
         snprintf(name, sizeof name, "%u of %llu", i, (unsigned long long)seed);
         actor_begin(&model.actors[i], model.shards, &model.oracle, name, (uint8_t)(4 + dice(2)));
         model.actors[i].number = i < PUBLISHERS ? i : i < PUBLISHERS + READERS ? (uint8_t)(i - PUBLISHERS) : GROUP;
