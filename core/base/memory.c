@@ -84,14 +84,16 @@ void *mem_alloc_pages(size_t alignment, size_t size)
     size_t length = (size + page - 1) & ~(page - 1);
     if (must_fail() || alignment < page)
         return NULL;
+    /* cppcheck-suppress invalidFunctionArg ; -1 is what anonymous memory has for a file */
     char *mapped = mmap(NULL, length + alignment, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (mapped == MAP_FAILED)
         return NULL;
     size_t before = -(uintptr_t)mapped & (alignment - 1);
+    char *block = mapped + before;
+    munmap(block + length, alignment - before);
     if (before != 0)
         munmap(mapped, before);
-    munmap(mapped + before + length, alignment - before);
-    return mapped + before;
+    return block;
 }
 
 void mem_free_pages(void *block, size_t size)

@@ -215,10 +215,12 @@ class Client:
         return packet.reasons
 
     def publish(self, topic, payload=b"", qos=0, retain=False, properties=None):
-        """PUBLISH and its whole flow. Returns the reason of PUBACK or PUBREC."""
+        """PUBLISH and its whole flow. Returns the reason of PUBACK or PUBREC. A retained message is stored when it returns."""
         identifier = self.next_identifier() if qos else None
         self.send(mqtt.publish(topic, payload, qos, retain, False, identifier, self.version, properties))
         if qos == 0:
+            if retain:
+                self.ping()
             return 0
         packet = self.take(mqtt.PUBACK if qos == 1 else mqtt.PUBREC)
         assert packet.packet_identifier == identifier, packet
