@@ -219,6 +219,7 @@ static bool is_preflight(int count, char **arguments, long *descriptor)
 
 int main(int argc, char **argv)
 {
+    mem_settle();
     long descriptor;
     if (is_preflight(argc, argv, &descriptor))
         return preflight_child_main(argv[2], (int)descriptor);

@@ -3,6 +3,7 @@
 
 #include "base/poison.h"
 
+#include <malloc.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -50,6 +51,15 @@ void *mem_alloc_zero(size_t count, size_t size)
     if (must_fail() || __builtin_mul_overflow(count, size, &product))
         return NULL;
     return calloc(1, at_least_one(product));
+}
+
+void mem_settle(void)
+{
+#ifdef __GLIBC__
+    enum { KEPT_BYTES = 16 * 1024 * 1024, MAPPED_FROM_BYTES = 1024 * 1024 };
+    (void)mallopt(M_TRIM_THRESHOLD, KEPT_BYTES);
+    (void)mallopt(M_MMAP_THRESHOLD, MAPPED_FROM_BYTES);
+#endif
 }
 
 void *mem_alloc_aligned(size_t alignment, size_t size)

@@ -5,6 +5,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Before the first allocation: has the system's allocator keep some MiB that were freed, for each thread. By default it
+ * gives the end of its memory back at once, so that a broker which forwards one long message after the other maps its
+ * pages anew for each. */
+void mem_settle(void);
+
 /* `size` bytes, not cleared; NULL when memory is out. A size of 0 gives a valid pointer. */
 void *mem_alloc(size_t size) __attribute__((warn_unused_result, malloc));
 
