@@ -24,6 +24,10 @@ ENVIRONMENT = {
 }
 
 
+class Unsupported(Exception):
+    """What another broker can't be told to do."""
+
+
 class Broker:
     """A running broker. `config` is the configuration as a dict, to be changed and written again before reload()."""
 
@@ -211,9 +215,6 @@ class Broker:
 class Mosquitto(Broker):
     """Debian's mosquitto under the same handle, to hold the tests against. What it can't be told raises Unsupported."""
 
-    class Unsupported(Exception):
-        pass
-
     LIMITS = {
         "packet_size_bytes": "max_packet_size",
         "queued_messages": "max_queued_messages",
@@ -230,13 +231,13 @@ class Mosquitto(Broker):
 
     def write_config(self, config=None):
         if set(self.config) - {"workers", "listeners", "plugins", "limits", "log"} or set(self.config["plugins"]) != {"broker"}:
-            raise self.Unsupported("mosquitto has no plugins like ours")
+            raise Unsupported("mosquitto has no plugins like ours")
         lines = ["per_listener_settings false", "allow_anonymous true", "log_timestamp false"]
         if os.geteuid() == 0:
             lines.append("user root")
         for name, value in self.config.get("limits", {}).items():
             if name not in self.LIMITS:
-                raise self.Unsupported(f"mosquitto has no limit {name}")
+                raise Unsupported(f"mosquitto has no limit {name}")
             lines.append(f"{self.LIMITS[name]} {value}")
         for listener in self.config["listeners"]:
             bind = listener["bind"]
@@ -263,7 +264,29 @@ class Mosquitto(Broker):
         return self.addresses[listener]
 
     def reload(self, config=None):
-        raise self.Unsupported("mosquitto does not reload like ours")
+        raise Unsupported("mosquitto does not reload like ours")
+
+
+class Elsewhere(Broker):
+    """A broker that somebody else has started: it can only be connected to."""
+
+    def start(self, is_ready=True):
+        if self.config != standard_config(self.config["workers"]):
+            raise Unsupported("a broker that runs already can't be configured")
+        return self
+
+    def address(self, listener="mqtt"):
+        host, _, port = settings.ADDRESS.rpartition(":")
+        return host.strip("[]"), int(port)
+
+    def check(self):
+        """It still takes connections."""
+        Client(self.address()).close()
+
+    def stop(self):
+        pass
+
+    kill = stop
 
 
 def standard_config(workers=1, **changes):
@@ -279,4 +302,6 @@ def standard_config(workers=1, **changes):
 
 
 def new_broker(folder, config):
+    if settings.ADDRESS is not None:
+        return Elsewhere(folder, config)
     return (Mosquitto if settings.IS_MOSQUITTO else Broker)(folder, config)

@@ -10,7 +10,7 @@ topic         a topic that no other test uses
 import pytest
 
 from . import settings
-from .broker import Mosquitto, new_broker, standard_config
+from .broker import Unsupported, new_broker, standard_config
 from .client import unique
 
 IDS = {3: "3.1", 4: "3.1.1", 5: "5.0"}
@@ -65,7 +65,7 @@ def start_broker(request, workers, tmp_path):
         brokers.append((broker, 0))
         try:
             return broker.start(is_ready)
-        except Mosquitto.Unsupported as reason:
+        except Unsupported as reason:
             pytest.skip(str(reason))
 
     yield start
@@ -90,12 +90,13 @@ def pytest_runtest_makereport(item):
 
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", "ours(reason): says more than the standard, so mosquitto need not do it")
+    config.addinivalue_line("markers", "ours(reason): needs our configuration or says more than the standard: not for other brokers")
+    config.addinivalue_line("markers", "proves(v3, v5): the statements of MQTT 3.1.1 and 5.0 that it shows; see statements.py")
 
 
 def pytest_collection_modifyitems(items):
-    if not settings.IS_MOSQUITTO:
+    if not settings.IS_FOREIGN:
         return
     for item in items:
         for marker in item.iter_markers("ours"):
-            item.add_marker(pytest.mark.skip(reason=marker.args[0] if marker.args else "mosquitto need not do this"))
+            item.add_marker(pytest.mark.skip(reason=marker.args[0] if marker.args else "other brokers need not do this"))
