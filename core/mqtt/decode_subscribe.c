@@ -27,19 +27,23 @@ static gmq_view read_filter(struct reader *reader)
 }
 
 /* Below 5.0 all bits but the QoS are reserved: 3.1.1 demands zeros [MQTT-3.8.3-4 there], 3.1 doesn't use them. */
-static enum mqtt_error check_options(const struct subscribe_entry *entry, uint8_t version)
+static enum mqtt_error check_old_options(uint8_t options, uint8_t version)
 {
-    enum { RESERVED = 0xC0, RETAIN_HANDLING_3 = SUBSCRIBE_RETAIN_HANDLING_MASK };
-    uint8_t options = entry->options;
     if ((options & SUBSCRIBE_QOS_MASK) == SUBSCRIBE_QOS_MASK)
         return MQTT_ERROR_QOS;
-    if (version < GMQ_VERSION_5_0) {
-        bool has_reserved = (options & ~SUBSCRIBE_QOS_MASK) != 0;
-        return has_reserved && version != GMQ_VERSION_3_1 ? MQTT_ERROR_SUBSCRIPTION_OPTIONS : MQTT_OK;
-    }
-    /* [MQTT-3.8.3-5] and 3.8.3.1 */
-    if ((options & RESERVED) != 0 || (options & SUBSCRIBE_RETAIN_HANDLING_MASK) == RETAIN_HANDLING_3)
+    bool has_reserved = (options & ~SUBSCRIBE_QOS_MASK) != 0;
+    return has_reserved && version != GMQ_VERSION_3_1 ? MQTT_ERROR_SUBSCRIPTION_OPTIONS : MQTT_OK;
+}
+
+/* Reserved bits are malformed [MQTT-3.8.3-5], but values that don't exist are against the protocol (3.8.3.1). */
+static enum mqtt_error check_options(const struct subscribe_entry *entry)
+{
+    enum { RESERVED = 0xC0, QOS_3 = SUBSCRIBE_QOS_MASK, RETAIN_HANDLING_3 = SUBSCRIBE_RETAIN_HANDLING_MASK };
+    uint8_t options = entry->options;
+    if ((options & RESERVED) != 0)
         return MQTT_ERROR_SUBSCRIPTION_OPTIONS;
+    if ((options & SUBSCRIBE_QOS_MASK) == QOS_3 || (options & SUBSCRIBE_RETAIN_HANDLING_MASK) == RETAIN_HANDLING_3)
+        return MQTT_ERROR_SUBSCRIPTION_VALUE;
     bool is_no_local = (options & SUBSCRIBE_NO_LOCAL) != 0; /* [MQTT-3.8.3-4] */
     return is_no_local && topic_is_shared(entry->topic_filter) ? MQTT_ERROR_SHARED_NO_LOCAL : MQTT_OK;
 }
@@ -49,9 +53,10 @@ static void read_entry(struct reader *reader, uint8_t version, struct subscribe_
     entry->topic_filter = read_filter(reader);
     entry->options = reader_u8(reader);
     entry->refused = 0;
+    bool is_old = version < GMQ_VERSION_5_0;
     if (reader->error == MQTT_OK)
-        reader_fail(reader, check_options(entry, version));
-    if (version < GMQ_VERSION_5_0)
+        reader_fail(reader, is_old ? check_old_options(entry->options, version) : check_options(entry));
+    if (is_old)
         entry->options &= SUBSCRIBE_QOS_MASK;
 }
 
