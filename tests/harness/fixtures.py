@@ -15,6 +15,9 @@ from .client import unique
 
 IDS = {3: "3.1", 4: "3.1.1", 5: "5.0"}
 
+# In place of the fixture "version", for what 3.1 leaves open.
+since_3_1_1 = pytest.mark.parametrize("version", [4, 5], ids=IDS.get)
+
 
 @pytest.fixture(scope="session", params=settings.WORKERS, ids=lambda count: f"{count}worker{'s' * (count > 1)}")
 def workers(request):

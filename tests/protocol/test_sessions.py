@@ -187,17 +187,3 @@ def test_the_flows_of_a_lasting_session_survive_many_reconnections(broker, versi
         client = broker.connect(name, version=version, **lasting(version))
         client.expect_publish(topic, str(number), 2)
         client.close() if number % 2 else client.disconnect()
-
-
-def test_an_unsubscribed_filter_stays_unsubscribed(broker, version, topic):
-    name = unique()
-    client = broker.connect(name, version=version, **lasting(version))
-    client.subscribe((topic, 1), (topic + "/2", 1))
-    client.unsubscribe(topic)
-    client.disconnect()
-    publisher = broker.connect()
-    publisher.publish(topic, b"no", 1)
-    publisher.publish(topic + "/2", b"yes", 1)
-    again = broker.connect(name, version=version, **lasting(version))
-    again.expect_publish(topic + "/2", b"yes", 1)
-    again.expect_nothing(publisher)

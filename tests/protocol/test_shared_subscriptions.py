@@ -223,13 +223,6 @@ def test_a_wrong_shared_filter_is_refused(broker, pattern):
     client.expect_end({0x81, 0x82, 0x8F})
 
 
-def test_no_local_on_a_shared_subscription_is_a_protocol_error(broker, group):
-    """[MQTT-3.8.3-4]"""
-    client = broker.connect()
-    client.send(mqtt.subscribe(1, [(group, mqtt.options(1, no_local=True))]))
-    client.expect_end(0x82)
-
-
 def test_subscribing_again_does_not_double_a_member(broker, topic, group):
     client = broker.connect()
     client.subscribe((group, 1))

@@ -68,63 +68,6 @@ def test_a_wrong_filter_to_unsubscribe_from_is_refused(broker, version, pattern)
     client.expect_end({0x81, 0x82, 0x8F})
 
 
-def test_one_suback_answers_all_filters_in_order(broker, version, topic):
-    """[MQTT-3.8.4-5] [MQTT-3.8.4-6]"""
-    client = broker.connect(version=version)
-    assert client.subscribe((topic + "/a", 2), (topic + "/b", 0), (topic + "/c", 1), (topic + "/#", 0)) == [2, 0, 1, 0]
-    assert len(client.subscribe(*((f"{topic}/{number}", number % 3) for number in range(300)))) == 300
-
-
-def test_suback_carries_the_packet_identifier(broker, version, topic):
-    client = broker.connect(version=version)
-    for identifier in (1, 255, 256, 65535):
-        client.send(mqtt.subscribe(identifier, [(topic, 0)], version))
-        client.expect(mqtt.SUBACK, packet_identifier=identifier)
-        client.send(mqtt.unsubscribe(identifier, [topic], version))
-        client.expect(mqtt.UNSUBACK, packet_identifier=identifier)
-
-
-def test_unsubscribing_ends_the_delivery(broker, version, topic):
-    """[MQTT-3.10.4-2]"""
-    client, publisher = broker.connect(version=version), broker.connect(version=version)
-    client.subscribe((topic + "/a", 1), (topic + "/+", 1), (topic + "/b", 1))
-    reasons = client.unsubscribe(topic + "/+", topic + "/a")
-    assert reasons == ([0, 0] if version == 5 else [])
-    publisher.publish(topic + "/a", b"no", 1)
-    publisher.publish(topic + "/b", b"yes", 1)
-    client.expect_publish(topic + "/b", b"yes", 1)
-    client.expect_nothing(publisher)
-
-
-def test_unsubscribing_from_nothing_is_answered(broker, version, topic):
-    """[MQTT-3.10.4-5]"""
-    client = broker.connect(version=version)
-    client.subscribe(topic + "/+")
-    assert client.unsubscribe(topic, topic + "/a") == ([0x11, 0x11] if version == 5 else [])
-    client.publish(topic + "/a", b"still")
-    client.expect_publish(topic + "/a", b"still")
-
-
-def test_a_message_on_its_way_before_unsubscribe_may_still_be_acknowledged(broker, version, topic):
-    """[MQTT-3.10.4-3]"""
-    client = broker.connect(version=version)
-    client.subscribe((topic, 2))
-    client.publish(topic, b"x", 2)
-    packet = client.expect(mqtt.PUBLISH, qos=2)
-    client.unsubscribe(topic)
-    client.acknowledge(packet)
-
-
-def test_subscribing_again_replaces_the_subscription(broker, version, topic):
-    """[MQTT-3.8.4-3]"""
-    client = broker.connect(version=version)
-    for qos in (2, 0, 1):
-        assert client.subscribe((topic, qos)) == [qos]
-        client.publish(topic, b"x", 2)
-        client.expect_publish(topic, b"x", qos)
-    client.expect_nothing(client)
-
-
 def test_overlapping_subscriptions_give_the_highest_qos(broker, version, topic):
     """[MQTT-3.3.4-2]: one copy with the highest QoS, or one for each"""
     client, publisher = broker.connect(version=version), broker.connect(version=version)
@@ -156,22 +99,6 @@ def test_overlapping_subscriptions_bring_all_their_identifiers(broker, topic):
     assert sorted(got) == [1, 268435455]
 
 
-def test_a_subscription_identifier_can_be_replaced_and_removed(broker, topic):
-    client = broker.connect()
-    for identifiers in ([5], [128], []):
-        client.subscribe(topic, properties={"subscription_identifier": identifiers})
-        client.publish(topic, b"x")
-        assert client.expect_publish(topic, b"x").all("subscription_identifier") == identifiers
-
-
-def test_a_subscription_identifier_counts_for_all_filters_of_its_packet(broker, topic):
-    client = broker.connect()
-    client.subscribe(topic + "/a", topic + "/b", properties={"subscription_identifier": 9})
-    for name in ("/a", "/b"):
-        client.publish(topic + name, b"x")
-        client.expect_publish(topic + name, b"x", subscription_identifier=9)
-
-
 def test_each_subscriber_gets_its_own_identifiers(broker, topic):
     clients = [broker.connect() for _ in range(4)]
     for number, client in enumerate(clients, 1):
@@ -179,24 +106,6 @@ def test_each_subscriber_gets_its_own_identifiers(broker, topic):
     clients[0].publish(topic, b"x", 1)
     for number, client in enumerate(clients, 1):
         assert client.expect_publish(topic, b"x", 1).all("subscription_identifier") == [number]
-
-
-def test_no_local_keeps_ones_own_messages_away(broker, topic):
-    """[MQTT-3.8.3-3]"""
-    client, other = broker.connect(), broker.connect()
-    client.subscribe((topic, mqtt.options(1, no_local=True)))
-    client.publish(topic, b"own", 1)
-    other.publish(topic, b"other's", 1)
-    client.expect_publish(topic, b"other's", 1)
-    client.expect_nothing(client)
-
-
-def test_no_local_of_one_subscription_leaves_the_other_alone(broker, topic):
-    client = broker.connect()
-    client.subscribe((topic + "/#", mqtt.options(1, no_local=True)), (topic + "/a", 1))
-    client.publish(topic + "/a", b"own", 1)
-    client.expect_publish(topic + "/a", b"own", 1)
-    client.expect_nothing(client)
 
 
 def test_the_publishers_subscription_identifiers_go_nowhere(broker, topic):
@@ -214,13 +123,3 @@ def test_a_filter_may_have_many_levels(broker, version, topic):
     assert client.take(mqtt.PUBLISH).topic == deep
 
 
-def test_subscriptions_that_come_and_go_leave_the_others_alone(broker, topic):
-    """The index of subscriptions under change, with messages passing through it."""
-    steady, changing, publisher = broker.connect(), broker.connect(), broker.connect()
-    steady.subscribe(topic + "/+/x")
-    for number in range(100):
-        changing.subscribe(f"{topic}/{number}/x", f"{topic}/{number}/#", f"{topic}/+/x/{number}")
-        publisher.publish(f"{topic}/{number}/x", str(number))
-        steady.expect_publish(f"{topic}/{number}/x", str(number))
-        changing.unsubscribe(f"{topic}/{number}/x", f"{topic}/{number}/#", f"{topic}/+/x/{number}")
-    steady.expect_nothing(publisher)
