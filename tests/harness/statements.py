@@ -8,25 +8,32 @@ speaks of one case only. A run with `version` 3 or 4 counts for v3, one with 5 f
 """
 
 import csv
+import dataclasses
 import pathlib
 
 import pytest
 
 FOLDER = pathlib.Path(__file__).resolve().parents[1] / "conformance"
 STANDARDS = {"v3": "3.1.1", "v5": "5.0"}
-BINDS = {"server", "client", "both"}
+
+
+@dataclasses.dataclass
+class Statement:
+    id: str
+    binds: str  # server, client or both
+    about: str  # in our own words
+    not_offered: str  # what the broker doesn't have of which the statement speaks, or nothing
+
+    def __post_init__(self):
+        assert self.binds in ("server", "client", "both") and self.about, self
 
 
 def read(standard):
-    """{identifier: (whom it binds, what it says in our own words)} of "v3" or "v5", in the order of the list."""
+    """{identifier: Statement} of "v3" or "v5", in the order of the list."""
     file = FOLDER / f"statements_{STANDARDS[standard].replace('.', '_')}.tsv"
-    if not file.exists():
-        return {}
     with file.open(encoding="utf-8", newline="") as lines:
-        rows = list(csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE))
-    for row in rows:
-        assert row["binds"] in BINDS and row["about"], f"{file.name}: {row}"
-    statements = {row["id"]: (row["binds"], row["about"]) for row in rows}
+        rows = [Statement(**row) for row in csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)]
+    statements = {row.id: row for row in rows}
     assert len(statements) == len(rows), f"{file.name} has an identifier twice"
     return statements
 
@@ -38,7 +45,7 @@ def proves(v3="", v5=""):
     """A mark for a test, or for one case of it. An identifier that is in no list is an error at once."""
     named = {"v3": tuple(v3.split()), "v5": tuple(v5.split())}
     for standard, identifiers in named.items():
-        unknown = [each for each in identifiers if KNOWN[standard] and each not in KNOWN[standard]]
+        unknown = [each for each in identifiers if each not in KNOWN[standard]]
         if unknown:
             raise ValueError(f"MQTT {STANDARDS[standard]} has no statement {', '.join(unknown)}")
     return pytest.mark.proves(**named)
