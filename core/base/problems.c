@@ -77,6 +77,14 @@ void problems_warn(struct problems *problems, const char *format, ...)
     va_end(arguments);
 }
 
+void problems_rewind(struct problems *problems, const struct problems *before)
+{
+    while (problems->count > before->count)
+        mem_free(problems->lines[--problems->count]);
+    problems->left_out = before->left_out;
+    problems->error_count = before->error_count;
+}
+
 bool problems_has_errors(const struct problems *problems)
 {
     return problems->error_count != 0;

@@ -24,6 +24,9 @@ void problems_add(struct problems *problems, const char *format, ...) __attribut
 /* The same, but nothing fails because of it; stored with "warning: " in front. */
 void problems_warn(struct problems *problems, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* Forgets what was added since `before` was copied from it. */
+void problems_rewind(struct problems *problems, const struct problems *before);
+
 /* Whether there is an error (warnings don't count). */
 bool problems_has_errors(const struct problems *problems);
 

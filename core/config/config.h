@@ -40,6 +40,7 @@ struct config_plugin {
     char *path_written;
     char *path;                    /* resolved: absolute, or beside the configuration file, or in the plugin folder */
     struct gmq_settings *settings; /* never NULL; an empty object where the file has none */
+    bool is_sound;                 /* nothing is wrong with its definition */
 };
 
 enum { CONFIG_VERSION_3_1 = 1, CONFIG_VERSION_3_1_1 = 2, CONFIG_VERSION_5_0 = 4, CONFIG_VERSION_ALL = 7 };
@@ -48,8 +49,8 @@ enum { CONFIG_VERSION_3_1 = 1, CONFIG_VERSION_3_1_1 = 2, CONFIG_VERSION_5_0 = 4,
 struct config_entry {
     struct config_place place;
     char *plugin_name;
-    uint32_t plugin; /* index into plugins */
-    char *handler;
+    uint32_t plugin;                /* index into plugins */
+    char *handler;                  /* NULL: the entry is in error */
     char **topics;                  /* filters, NULL-terminated; NULL: no condition */
     uint64_t *listeners;            /* bit i of the set: listener i; NULL: no condition */
     uint8_t versions;               /* set of CONFIG_VERSION_... */
@@ -80,6 +81,7 @@ enum {
 
 struct config {
     char *file;                        /* as given, for messages */
+    bool has_errors;                   /* it must not serve: see config_parse_partly */
     uint32_t workers;                  /* "auto" is resolved to the number of usable processors */
     struct config_place workers_place; /* all zero: not in the file */
     struct config_listener *listeners;
@@ -109,6 +111,12 @@ struct config *config_load(const char *file, const struct config_overrides *over
 /* The same from text in memory; `file` only names it and anchors relative paths. */
 struct config *config_parse(const char *text, size_t length, const char *file, const struct config_overrides *overrides,
                             struct problems *problems);
+
+/* The same, but a configuration with errors comes back too, `has_errors` set, so that what is wrong with its plugins
+ * can be told along with what is wrong in the file. What could not be read is as if it were not there: plugins without
+ * a file have no path, entries without a plugin no handler. NULL: there is nothing to go on with. */
+struct config *config_parse_partly(const char *text, size_t length, const char *file,
+                                   const struct config_overrides *overrides, struct problems *problems);
 void config_free(struct config *config); /* NULL is allowed */
 
 /* The defaults of limits.def. */

@@ -69,15 +69,21 @@ static void read_text(struct reader *reader)
     reader->config = reader_allocate(reader, 1, sizeof(*reader->config));
     if (reader->config == NULL)
         return;
+    /* For what is in error: the search for other errors goes by these. */
+    config_limits_default(&reader->config->limits);
+    reader->config->workers = 1;
     json_t *json = json_text_parse(reader->text, reader->file, reader->problems);
-    if (json == NULL)
+    if (json == NULL) {
+        config_free(reader->config);
+        reader->config = NULL;
         return;
+    }
     read_tree(reader, json);
     json_decref(json);
 }
 
-struct config *config_parse(const char *text, size_t length, const char *file, const struct config_overrides *overrides,
-                            struct problems *problems)
+struct config *config_parse_partly(const char *text, size_t length, const char *file,
+                                   const struct config_overrides *overrides, struct problems *problems)
 {
     struct reader reader = {.text = gmq_view_make(text, length), .file = file, .problems = problems};
     size_t before = problems->error_count;
@@ -88,11 +94,23 @@ struct config *config_parse(const char *text, size_t length, const char *file, c
         problems_add(problems, "%s: is larger than %d bytes; is it the right file?", file, FILE_SIZE_MAX);
     else
         read_text(&reader);
-    if (reader.is_out_of_memory || json_memory_is_out())
+    if (reader.is_out_of_memory || json_memory_is_out()) {
         problems_add(problems, "%s: memory is out; free some and try again", file);
-    if (problems->error_count == before)
-        return reader.config;
-    config_free(reader.config);
+        config_free(reader.config);
+        return NULL;
+    }
+    if (reader.config != NULL)
+        reader.config->has_errors = problems->error_count != before;
+    return reader.config;
+}
+
+struct config *config_parse(const char *text, size_t length, const char *file, const struct config_overrides *overrides,
+                            struct problems *problems)
+{
+    struct config *config = config_parse_partly(text, length, file, overrides, problems);
+    if (config == NULL || !config->has_errors)
+        return config;
+    config_free(config);
     return NULL;
 }
 

@@ -2,6 +2,7 @@
 #include "base/buffer.h"
 #include "base/memory.h"
 #include "config/reader.h"
+#include "config/settings.h"
 #include "config/store.h"
 
 #include <errno.h>
@@ -97,6 +98,7 @@ static void read_plugin(struct reader *reader, const struct schema_key *key, con
 {
     struct config *config = reader->config;
     struct config_plugin *plugin = &config->plugins[config->plugin_count];
+    size_t before = reader->problems->error_count;
     /* The name counts even if something else is wrong, so that routes which use it aren't told to be wrong as well. */
     plugin->name = reader_copy(reader, node->key);
     plugin->place = reader_place(reader, node);
@@ -105,6 +107,11 @@ static void read_plugin(struct reader *reader, const struct schema_key *key, con
         reader_error_at_key(reader, node, "the name \"%s\" can't be used; write %s", shown_of(node->key).text,
                             key->names->expected);
     reader_read(reader, key->element, node, plugin);
+    plugin->is_sound = reader->problems->error_count == before;
+    if (plugin->settings != NULL)
+        return;
+    plugin->settings = settings_new(NULL);
+    reader->is_out_of_memory |= plugin->settings == NULL;
 }
 
 void store_plugins(struct reader *reader, const struct schema_key *key, const struct node *node, void *target)

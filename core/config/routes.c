@@ -37,10 +37,11 @@ void store_handler(struct reader *reader, const struct schema_key *key, const st
     const char *text = json_string_value(node->json);
     const char *colon = strchr(text, ':');
     entry->plugin_name = mem_copy_text(text, (size_t)(colon - text));
-    entry->handler = reader_copy(reader, colon + 1);
     if (entry->plugin_name == NULL)
         reader->is_out_of_memory = true;
-    else if (!plugin_find(reader->config, entry->plugin_name, &entry->plugin))
+    else if (plugin_find(reader->config, entry->plugin_name, &entry->plugin))
+        entry->handler = reader_copy(reader, colon + 1);
+    else
         tell_unknown_plugin(reader, node, entry->plugin_name);
 }
 

@@ -115,7 +115,7 @@ static bool plugins_begin(struct generation_loader *loader, struct generation *g
     bool is_complete = true;
     for (size_t i = 0; i < generation->plugin_count; i++) {
         struct gmq_plugin *plugin = copies->kept[i];
-        if (plugin == NULL)
+        if (plugin == NULL && generation_copies_have(copies, i))
             plugin = plugin_begin(loader, generation, &generation->config->plugins[i], &copies->copies[i], problems);
         generation->plugins[i] = plugin;
         if (plugin != NULL)
@@ -126,19 +126,22 @@ static bool plugins_begin(struct generation_loader *loader, struct generation *g
     return is_complete;
 }
 
-/* A kept plugin was loaded by an earlier generation. */
-static bool plugins_load(struct generation *generation, struct problems *problems)
+/* A kept plugin was loaded by an earlier generation; one whose definition is in error would only complain of what is
+ * told already. */
+static bool plugins_load(const struct generation_loader *loader, struct generation *generation,
+                         struct problems *problems)
 {
-    for (size_t i = 0; i < generation->plugin_count; i++) {
+    bool is_complete = true;
+    for (size_t i = 0; i < generation->plugin_count && (is_complete || loader->tries_all); i++) {
         struct gmq_plugin *plugin = generation->plugins[i];
-        if (plugin->is_loaded)
+        const struct config_plugin *definition = &generation->config->plugins[i];
+        if (plugin == NULL || plugin->is_loaded || !definition->is_sound)
             continue;
         announce(generation, plugin->name, "load");
-        if (!plugin_load(plugin, generation->config, &generation->config->plugins[i], problems))
-            return false;
+        is_complete = plugin_load(plugin, generation->config, definition, problems) && is_complete;
     }
     announce(generation, "", "end");
-    return true;
+    return is_complete;
 }
 
 struct generation *generation_new(struct generation_loader *loader, struct config *config,
@@ -154,7 +157,9 @@ struct generation *generation_new(struct generation_loader *loader, struct confi
     bool is_complete = plugins_begin(loader, generation, copies, problems);
     announce(generation, "", "resolve");
     is_complete = generation_resolve(generation, problems) && is_complete;
-    if (!is_complete || !plugins_load(generation, problems)) {
+    if (is_complete || loader->tries_all)
+        is_complete = plugins_load(loader, generation, problems) && is_complete;
+    if (!is_complete) {
         generation_abandon(generation);
         return NULL;
     }

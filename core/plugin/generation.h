@@ -33,22 +33,29 @@ struct generation_loader {
     uint64_t last_number;
     uint64_t last_plugin_number;
 
+    /* In the preflight child: load functions run even if something is wrong already, so that their errors are told as
+     * well. Elsewhere none runs for a generation that can't serve. */
+    bool tries_all;
+
     /* For the preflight child, or NULL: told what is about to be done with a plugin: "open", "resolve", "load",
      * "unload"; "end" when nothing is. */
     void (*announce)(const char *plugin_name, const char *step);
 };
 
 /* The copies that belong to one load, in the order of config->plugins. A plugin of `previous` with the same name, bytes
- * and settings needs no copy: `kept` is that plugin then. */
+ * and settings needs no copy: `kept` is that plugin then. A plugin of which no copy could be made has neither. */
 struct generation_copies {
     struct library_copy *copies;
     struct gmq_plugin **kept;
     size_t count;
 };
 
+/* False, with nothing to discard, when no generation can come of it. A plugin that can't be copied is told, and left
+ * out: what is wrong with the others can still be found out, and generation_new will refuse the whole. */
 bool generation_copies_make(struct generation_loader *loader, const struct config *config,
                             const struct generation *previous, struct generation_copies *copies,
                             struct problems *problems);
+bool generation_copies_have(const struct generation_copies *copies, size_t index);
 void generation_copies_discard(struct generation_copies *copies);
 
 /* Opens all plugins, resolves and checks every route, then runs the load functions; takes `config` over. On any error

@@ -59,7 +59,7 @@ static bool retired_check(const struct config *config, const struct generation *
     return false;
 }
 
-static bool copy_make(struct generation_loader *loader, const struct config *config, const struct generation *previous,
+static void copy_make(struct generation_loader *loader, const struct config *config, const struct generation *previous,
                       size_t index, struct generation_copies *copies, struct problems *problems)
 {
     const struct config_plugin *definition = &config->plugins[index];
@@ -67,11 +67,15 @@ static bool copy_make(struct generation_loader *loader, const struct config *con
     char place[CONFIG_PLACE_TEXT_SIZE];
     config_place_text(config, &definition->place, place, sizeof(place));
     if (!library_copy_make(loader->folder, definition->path, place, copy, problems))
-        return false;
+        return;
     copies->kept[index] = plugin_same(previous, definition, copy);
     if (copies->kept[index] != NULL)
         library_copy_remove(copy);
-    return true;
+}
+
+bool generation_copies_have(const struct generation_copies *copies, size_t index)
+{
+    return copies->kept[index] != NULL || copies->copies[index].path != NULL;
 }
 
 bool generation_copies_make(struct generation_loader *loader, const struct config *config,
@@ -79,22 +83,24 @@ bool generation_copies_make(struct generation_loader *loader, const struct confi
                             struct problems *problems)
 {
     struct generation_copies made = {.count = config->plugin_count};
-    bool is_made = true;
     made.copies = mem_alloc_zero(made.count, sizeof(*made.copies));
     made.kept = mem_alloc_zero(made.count, sizeof(*made.kept));
     if (made.copies == NULL || made.kept == NULL) {
         problems_add(problems, "%s: memory is out", config->file);
         made.count = 0;
-        is_made = false;
+        generation_copies_discard(&made);
+        return false;
     }
-    for (size_t i = 0; i < made.count; i++)
-        is_made = copy_make(loader, config, previous, i, &made, problems) && is_made;
-    if (is_made && retired_check(config, previous, &made, problems)) {
-        *copies = made;
-        return true;
+    for (size_t i = 0; i < made.count; i++) {
+        if (config->plugins[i].path != NULL)
+            copy_make(loader, config, previous, i, &made, problems);
     }
-    generation_copies_discard(&made);
-    return false;
+    if (!retired_check(config, previous, &made, problems)) {
+        generation_copies_discard(&made);
+        return false;
+    }
+    *copies = made;
+    return true;
 }
 
 void generation_copies_discard(struct generation_copies *copies)

@@ -106,6 +106,8 @@ static void step_fill(struct resolver *resolver, struct route_step *step, const 
 static void entry_resolve(struct resolver *resolver, const struct config_entry *entry, struct wanted wanted,
                           struct route *route)
 {
+    if (entry->handler == NULL)
+        return;
     struct gmq_plugin *plugin = resolver->generation->plugins[entry->plugin];
     if (plugin == NULL)
         return;

@@ -16,17 +16,20 @@ struct preflight_task {
     size_t length;
     const struct config_overrides *overrides; /* or NULL */
     const struct generation_copies *copies;
+    bool is_left_out[CONFIG_PLUGINS_MAX]; /* plugins that an earlier flight did not survive */
 };
 
 /* Runs it and waits, at most config->limits.preflight_ms (the child is killed then). False with lines in `problems`:
  * each names the plugin, its place in the configuration, and what happened (signal, exit code, time, or the child's own
- * errors). Blocks: controller's thread only. */
+ * errors). After a plugin that ends the child, another child finds out about the rest, with its own time. Blocks:
+ * controller's thread only. */
 bool preflight_run(const struct preflight_task *task, struct problems *problems);
 
 /* The child's side: main() calls it for "graftmq --preflight MANIFEST DESCRIPTOR". Returns the exit code. */
 int preflight_child_main(const char *manifest, int descriptor);
 
-/* "graftmq --check FILE": config_load, copies, preflight. Prints nothing: all is in `problems`. */
+/* "graftmq --check FILE": configuration, copies, preflight, each as far as the errors of the one before let it come, so
+ * that all errors are told at once. Prints nothing: all is in `problems`. */
 bool preflight_check(struct generation_loader *loader, const char *file, const struct config_overrides *overrides,
                      struct problems *problems);
 

@@ -18,8 +18,10 @@
 
 /* This process does nothing else, so these few are its own. */
 static int pipe_end;
-static char unloading[256];   /* the plugin that is being unloaded, or empty */
-static size_t retired_before; /* libraries, before it was */
+static char unloading[256];      /* the plugin that is being unloaded, or empty */
+static size_t retired_before;    /* libraries, before it was */
+static struct problems problems; /* what is wrong with the plugins */
+static size_t problems_said;     /* lines of it */
 
 /* One line, by one write. */
 __attribute__((format(printf, 1, 2))) static void say(const char *format, ...)
@@ -41,22 +43,34 @@ __attribute__((format(printf, 1, 2))) static void say(const char *format, ...)
     } while (written < 0 && errno == EINTR);
 }
 
-static void say_problems(const struct problems *problems)
+static void say_lines(const struct problems *lines, size_t first)
 {
-    for (size_t i = 0; i < problems->count; i++) {
-        const char *line = problems->lines[i];
+    for (size_t i = first; i < lines->count; i++) {
+        const char *line = lines->lines[i];
         static const char mark[] = "warning: ";
         bool is_warning = strncmp(line, mark, sizeof(mark) - 1) == 0;
         say("%s %s", is_warning ? "warning" : "problem", is_warning ? line + sizeof(mark) - 1 : line);
     }
-    if (problems->left_out != 0)
-        say("%s %zu more", problems_has_errors(problems) ? "problem" : "warning", problems->left_out);
+}
+
+/* As soon as the step is over that they belong to. */
+static void say_problems(void)
+{
+    say_lines(&problems, problems_said);
+    problems_said = problems.count;
+}
+
+static void say_left_out(const struct problems *lines)
+{
+    if (lines->left_out != 0)
+        say("%s %zu more", problems_has_errors(lines) ? "problem" : "warning", lines->left_out);
 }
 
 /* The step before this one is over: if that was an unloading, the library is gone or retired by now. */
 static void announce(const char *plugin_name, const char *step)
 {
     size_t retired = library_retired_total().count;
+    say_problems();
     if (unloading[0] != '\0' && retired > retired_before)
         say("sticky %s", unloading);
     retired_before = retired;
@@ -79,15 +93,14 @@ static void warn_of_missing_routes(const struct generation *generation)
     }
 }
 
-static bool generation_try(struct preflight_manifest *manifest, struct plugin_storage *storage, struct config *config,
-                           struct problems *problems)
+static bool generation_try(struct preflight_manifest *manifest, struct plugin_storage *storage, struct config *config)
 {
-    struct generation_loader loader = {.storage = storage, .announce = announce};
+    struct generation_loader loader = {.storage = storage, .announce = announce, .tries_all = true};
     struct generation *generation = NULL;
     if (manifest->copies.count == config->plugin_count)
-        generation = generation_new(&loader, config, &manifest->copies, NULL, problems);
+        generation = generation_new(&loader, config, &manifest->copies, NULL, &problems);
     else
-        problems_add(problems, "%s: the preflight reads other plugins in it than the broker; try again", config->file);
+        problems_add(&problems, "%s: the preflight reads other plugins in it than the broker; try again", config->file);
     if (generation == NULL) {
         config_free(config);
         return false;
@@ -97,38 +110,38 @@ static bool generation_try(struct preflight_manifest *manifest, struct plugin_st
     return true;
 }
 
-static struct config *config_read(const struct preflight_manifest *manifest, struct problems *problems)
+static struct config *config_read(const struct preflight_manifest *manifest)
 {
-    struct problems found = {0};
+    struct problems found = {0}; /* the parent has told them, unless there is nothing to go on with */
     size_t length = 0;
-    char *text = preflight_read_file(manifest->text, &length, problems);
+    char *text = preflight_read_file(manifest->text, &length, &problems);
     if (text == NULL)
         return NULL;
-    struct config *config = config_parse(text, length, manifest->file, &manifest->overrides, &found);
-    if (config == NULL)
-        say_problems(&found); /* else there are warnings only, and the parent has them */
-    if (config == NULL)
-        problems_add(problems, "%s: the preflight can't read what the broker could; try again", manifest->file);
+    struct config *config = config_parse_partly(text, length, manifest->file, &manifest->overrides, &found);
+    if (config == NULL) {
+        say_lines(&found, 0);
+        say_left_out(&found);
+        problems_add(&problems, "%s: the preflight can't read what the broker could; try again", manifest->file);
+    }
     problems_deinit(&found);
     mem_free(text);
     return config;
 }
 
-static bool storage_read(const struct preflight_manifest *manifest, struct plugin_storage *storage,
-                         struct problems *problems)
+static bool storage_read(const struct preflight_manifest *manifest, struct plugin_storage *storage)
 {
     if (storage != NULL && (plugin_storage_restore(storage, manifest->storage) || errno == ENOENT))
         return true;
-    problems_add(problems, "%s: the preflight can't have the plugins' bytes: %s", manifest->file, strerror(errno));
+    problems_add(&problems, "%s: the preflight can't have the plugins' bytes: %s", manifest->file, strerror(errno));
     return false;
 }
 
-static bool manifest_try(struct preflight_manifest *manifest, struct problems *problems)
+static bool manifest_try(struct preflight_manifest *manifest)
 {
     struct plugin_storage *storage = plugin_storage_new();
     struct config *config = NULL;
-    bool is_fit = storage_read(manifest, storage, problems) && (config = config_read(manifest, problems)) != NULL &&
-                  generation_try(manifest, storage, config, problems);
+    bool is_fit = storage_read(manifest, storage) && (config = config_read(manifest)) != NULL &&
+                  generation_try(manifest, storage, config);
     plugin_storage_free(storage);
     return is_fit;
 }
@@ -146,11 +159,11 @@ static void process_prepare(int descriptor)
 
 int preflight_child_main(const char *manifest_path, int descriptor)
 {
-    struct problems problems = {0};
     struct preflight_manifest manifest;
     process_prepare(descriptor);
-    bool is_fit = preflight_manifest_read(manifest_path, &manifest, &problems) && manifest_try(&manifest, &problems);
-    say_problems(&problems);
+    bool is_fit = preflight_manifest_read(manifest_path, &manifest, &problems) && manifest_try(&manifest);
+    say_problems();
+    say_left_out(&problems);
     say(is_fit ? "ok" : "failed");
     preflight_manifest_deinit(&manifest);
     problems_deinit(&problems);

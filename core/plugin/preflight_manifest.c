@@ -52,7 +52,8 @@ static void manifest_encode(const struct preflight_task *task, const struct pref
     append_number(buffer, task->copies->count);
     for (size_t i = 0; i < task->copies->count; i++) {
         const struct library_copy *copy = copy_of(task->copies, i);
-        append_field(buffer, copy->path);
+        bool is_there = copy->path != NULL && !task->is_left_out[i];
+        append_field(buffer, is_there ? copy->path : "");
         append_field(buffer, copy->content);
         append_number(buffer, copy->size);
         append_number(buffer, copy->uses_origin);
@@ -210,11 +211,11 @@ static bool copy_decode(struct fields *fields, struct library_copy *copy)
 {
     const char *path = field_text(fields);
     copy->is_borrowed = true;
-    copy->path = mem_copy_text(path, strlen(path));
+    copy->path = path[0] != '\0' ? mem_copy_text(path, strlen(path)) : NULL;
     snprintf(copy->content, sizeof(copy->content), "%s", field_text(fields));
     copy->size = field_number(fields);
     copy->uses_origin = field_number(fields) != 0;
-    return copy->path != NULL && !fields->is_short;
+    return (copy->path != NULL || path[0] == '\0') && !fields->is_short;
 }
 
 static bool copies_decode(struct fields *fields, struct generation_copies *copies)

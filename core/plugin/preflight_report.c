@@ -23,7 +23,8 @@ static const struct {
 void preflight_report_init(struct preflight_report *report, const struct preflight_task *task,
                            struct problems *problems)
 {
-    *report = (struct preflight_report){.task = task, .problems = problems, .step = "start"};
+    *report = (struct preflight_report){
+        .task = task, .problems = problems, .step = "start", .before = *problems, .fallen = task->config->plugin_count};
 }
 
 static const struct config_plugin *plugin_find(const struct config *config, const char *name)
@@ -71,14 +72,10 @@ static void log_settle(struct preflight_report *report)
     report->last_log[0] = '\0';
 }
 
-/* An unloading right after a loading: that one was refused. */
 static void step_begins(struct preflight_report *report, const char *text)
 {
     size_t length = strcspn(text, " ");
-    if (strcmp(report->step, "load") == 0 && line_after(text, "unload") != NULL)
-        memcpy(report->refusal, report->last_log, sizeof(report->refusal));
-    else
-        log_settle(report);
+    log_settle(report);
     snprintf(report->step, sizeof(report->step), "%.*s", (int)length, text);
     snprintf(report->plugin, sizeof(report->plugin), "%s", text[length] != '\0' ? text + length + 1 : "");
     report->last_log[0] = '\0';
@@ -120,12 +117,15 @@ static void log_line(struct preflight_report *report, const char *line)
     report->is_last_serious = strcmp(level, "warning") == 0 || strcmp(level, "error") == 0;
 }
 
+/* In the step of loading it is that the plugin refuses, and what it said last is why. */
 static void problem_line(struct preflight_report *report, const char *text)
 {
-    if (report->refusal[0] != '\0')
-        problems_add(report->problems, "%s; it said: %s", text, report->refusal);
-    else
+    if (strcmp(report->step, "load") != 0 || report->last_log[0] == '\0') {
         problems_add(report->problems, "%s", text);
+        return;
+    }
+    problems_add(report->problems, "%s; it said: %s", text, report->last_log);
+    report->last_log[0] = '\0';
 }
 
 void preflight_report_line(const char *line, void *data)
@@ -182,6 +182,11 @@ bool preflight_report_end(struct preflight_report *report, const struct prefligh
     if (report->is_failed && problems_has_errors(report->problems))
         return false;
     char subject[SUBJECT_SIZE], happened[128];
+    const struct config_plugin *definition = plugin_find(report->task->config, report->plugin);
+    if (definition != NULL) { /* the next flight tells the rest anew */
+        report->fallen = (size_t)(definition - report->task->config->plugins);
+        problems_rewind(report->problems, &report->before);
+    }
     subject_text(report, report->plugin, subject, sizeof(subject));
     happened_text(report, end, happened, sizeof(happened));
     problems_add(report->problems, "%s %s %s%s%s", subject, happened, step_text(report->step),

@@ -7,7 +7,7 @@
 
 /* The child writes one line each:
  *     step STEP PLUGIN     it is about to do this
- *     problem TEXT         an error, as it belongs into the parent's problems
+ *     problem TEXT         an error of the step before it, as it belongs into the parent's problems
  *     warning TEXT
  *     sticky PLUGIN        the library stayed mapped after it was closed
  *     ok                   the last one, if everything went well
@@ -20,9 +20,10 @@ struct preflight_report {
     char plugin[256];
     char last_log[1024];  /* what a plugin said last in this step; empty: nothing */
     bool is_last_serious; /* and it is a warning or an error */
-    char refusal[1024];   /* what it said last before it refused to be loaded */
     bool is_ok;
     bool is_failed;
+    struct problems before; /* what was told before this flight */
+    size_t fallen;          /* the plugin that ended the child; as many as there are: none did */
 };
 
 void preflight_report_init(struct preflight_report *report, const struct preflight_task *task,

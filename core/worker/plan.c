@@ -12,7 +12,7 @@ bool plan_read(struct plan *plan, const char *file, const struct config_override
 {
     plan->text = preflight_read_file(file, &plan->length, problems);
     if (plan->text != NULL)
-        plan->config = config_parse(plan->text, plan->length, file, overrides, problems);
+        plan->config = config_parse_partly(plan->text, plan->length, file, overrides, problems);
     return plan->config != NULL;
 }
 
@@ -56,12 +56,12 @@ bool plan_complete(struct plan *plan, struct generation_loader *loader, const st
                    const struct plan_base *base, struct problems *problems)
 {
     struct generation_copies copies;
-    if (!plan_check_workers(plan, base, problems))
-        return false;
+    /* What is wrong so far doesn't keep the plugins from being tried: all errors are told at once. */
+    bool is_sound = plan_check_workers(plan, base, problems) && !plan->config->has_errors;
     if (!generation_copies_make(loader, plan->config, base->generation, &copies, problems))
         return false;
-    struct preflight_task task = {loader, plan->config, plan->text, plan->length, overrides, &copies};
-    bool is_complete = preflight_run(&task, problems) && plan_load(plan, loader, &copies, base, problems);
+    struct preflight_task task = {loader, plan->config, plan->text, plan->length, overrides, &copies, {0}};
+    bool is_complete = preflight_run(&task, problems) && is_sound && plan_load(plan, loader, &copies, base, problems);
     if (!is_complete)
         generation_copies_discard(&copies);
     return is_complete;

@@ -30,6 +30,23 @@ Test(problems, warnings_are_no_errors)
     problems_deinit(&problems);
 }
 
+Test(problems, what_was_added_since_is_forgotten)
+{
+    struct problems problems = {0};
+
+    problems_add(&problems, "first");
+    struct problems before = problems;
+    for (int i = 0; i < PROBLEMS_MAX + 5; i++)
+        problems_add(&problems, "problem %d", i);
+    problems_rewind(&problems, &before);
+
+    cr_assert_eq(problems.count, 1);
+    cr_assert_eq(problems.error_count, 1);
+    cr_assert_eq(problems.left_out, 0);
+    cr_assert_str_eq(problems.lines[0], "first");
+    problems_deinit(&problems);
+}
+
 Test(problems, more_than_a_person_reads_are_counted_only)
 {
     struct problems problems = {0};

@@ -47,6 +47,34 @@ Test(load, a_file_that_is_not_there_is_told_with_the_systems_reason)
     expect_error(".", NULL, "%s/.: can't be read: Is a directory; check the path and its permissions");
 }
 
+Test(load, what_has_errors_comes_back_only_for_those_who_ask_and_says_so)
+{
+    const char *text = "{\"workers\": \"many\", \"limits\": {\"preflight_ms\": \"x\"},"
+                       " \"plugins\": {\"good\": {\"path\": \"/proc/self/exe\"}, \"gone\": {\"path\": \"/nowhere\"},"
+                       " \"odd\": {\"path\": \"/proc/self/exe\", \"settings\": 3}},"
+                       " \"routes\": {\"PUBLISH\": [\"nobody:x\", \"odd:on_publish\"]}}";
+    struct problems problems = {0};
+
+    struct config *config = config_parse_partly(text, strlen(text), "f", NULL, &problems);
+
+    cr_assert_eq(problems.error_count, 5);
+    cr_assert_not_null(config);
+    cr_assert(config->has_errors);
+    cr_assert_eq(config->workers, 1);
+    cr_assert_eq(config->limits.preflight_ms, 10000);
+    cr_assert(config->plugins[0].is_sound);
+    cr_assert_not(config->plugins[1].is_sound);
+    cr_assert_null(config->plugins[1].path);
+    cr_assert_not(config->plugins[2].is_sound);
+    cr_assert_not_null(config->plugins[2].settings);
+    cr_assert_null(config->incoming[3].entries[0].handler);
+    cr_assert_str_eq(config->incoming[3].entries[1].handler, "on_publish");
+    config_free(config);
+    cr_assert_null(config_parse(text, strlen(text), "f", NULL, &problems));
+    cr_assert_null(config_parse_partly("{", 1, "f", NULL, &problems));
+    problems_deinit(&problems);
+}
+
 Test(load, a_file_over_16_MiB_is_refused)
 {
     char path[64];

@@ -8,7 +8,7 @@
 static bool run(struct generation_loader *loader, const struct config *config, const char *text,
                 const struct generation_copies *copies, struct problems *problems)
 {
-    struct preflight_task task = {loader, config, text, strlen(text), NULL, copies};
+    struct preflight_task task = {loader, config, text, strlen(text), NULL, copies, {0}};
     return preflight_run(&task, problems);
 }
 
@@ -255,6 +255,36 @@ Test(preflight, check_reads_the_file_and_flies)
     expect_line(&given.problems, "did you mean \"on_publish\"?");
     cr_assert_not(preflight_check(&given.loader, given.place.path, NULL, &given.problems));
     expect_line(&given.problems, "cannot be read: Is a directory");
+}
+
+/* Errors of the file, a file that is no plugin, a plugin that ends its process, one that refuses, a wrong handler. */
+Test(preflight, check_tells_all_that_is_wrong_at_once)
+{
+    char path[256];
+    snprintf(path, sizeof(path), "%s/graftmq.json", given.place.path);
+    FILE *file = fopen(path, "we");
+    fputs("{\"lissteners\": 1, \"plugins\": {\"text\": {\"path\": \"/etc/passwd\"},"
+          " \"crash\": {\"path\": \"" SO("crash_constructor") "\"}, \"refuse\": {\"path\": \"" SO(
+              "refuse_load") "\"},"
+                             " \"exit\": {\"path\": \"" SO(
+                                 "exit_constructor") "\"},"
+                                                     " \"shop\": {\"path\": \"" SO(
+                                                         "shop") "\", \"setings\": {}}},"
+                                                                 " \"routes\": {\"PUBLISH\": [\"shop:on_publsh\", "
+                                                                 "\"crash:on_publish\"]}}",
+          file);
+    fclose(file);
+
+    cr_assert_not(preflight_check(&given.loader, path, NULL, &given.problems));
+
+    expect_line(&given.problems, "unknown key \"lissteners\"");
+    expect_line(&given.problems, "unknown key \"setings\"");
+    expect_line(&given.problems, "plugins.text: cannot load \"/etc/passwd\"");
+    expect_line(&given.problems, "crashed with SIGSEGV while its constructors ran");
+    expect_line(&given.problems, "called exit(3) while its constructors ran");
+    expect_line(&given.problems, "plugin \"refuse\"");
+    expect_line(&given.problems, "did you mean \"on_publish\"?");
+    cr_assert_eq(given.problems.error_count, 7, "%s", problems_text(&given.problems));
 }
 
 Test(preflight, memory_that_runs_out_at_any_point_is_a_line_and_nothing_more)

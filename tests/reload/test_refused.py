@@ -171,6 +171,19 @@ def test_all_errors_are_reported(steady):
     steady.refuses(config, '"packet_size"', '"PUBLSH"', r"listeners\[0\]\.port", '"begin"')
 
 
+def test_errors_of_the_file_and_of_plugins_are_reported_together(steady, tmp_path):
+    """One pass finds the unknown key, the handler that is missing, the plugin that crashes and the one that refuses."""
+    config = steady.config()
+    WRONG["an unknown key"][0](config)
+    WRONG["a route to an unknown handler"][0](config)
+    for name, kind in (("crashing", "crashes in a constructor"), ("refusing", "refuses to be loaded")):
+        plugin = compile_plugin(tmp_path / f"{name}.so", BAD[kind][0])
+        config["plugins"][name] = {"path": str(plugin)}
+    errors = steady.refuses(config, 'unknown key "listenrs"', r"routes\.PUBLISH\[0\].*on_publish",
+                            r"plugins\.crashing.*(" + CRASHED + ")", r"plugins\.refusing.*no database")
+    assert len(errors) == 4 + 1, errors  # and that the reload is refused
+
+
 def test_a_file_that_is_gone_is_refused(steady):
     steady.broker.write_config()
     mark = steady.broker.mark()
