@@ -2,7 +2,10 @@
 #include "plugin/preflight.h"
 #include "given.h"
 
+#include <errno.h>
+#include <poll.h>
 #include <signal.h>
+#include <sys/pidfd.h>
 #include <sys/wait.h>
 
 static bool run(struct generation_loader *loader, const struct config *config, const char *text,
@@ -201,16 +204,11 @@ Test(preflight, what_a_plugin_leaves_behind_is_ended_and_not_waited_for)
     cr_assert(flown(ONE_PLUGIN("p", "fork_constructor") "}", NULL), "%s", problems_text(&given.problems));
     pid_t left = (pid_t)atoi(trace_read(&given.place));
     cr_assert_gt(left, 1);
-    char path[64], state = '?';
-    snprintf(path, sizeof(path), "/proc/%d/stat", (int)left);
-    for (int i = 0; i < 2000 && state != 'Z' && access(path, F_OK) == 0; i++) {
-        FILE *file = fopen(path, "re");
-        if (file != NULL && fscanf(file, "%*d %*s %c", &state) == 1 && state != 'Z')
-            usleep(1000);
-        if (file != NULL)
-            fclose(file);
-    }
-    cr_assert(state == 'Z' || access(path, F_OK) != 0, "process %d is %c", (int)left, state);
+    int process = pidfd_open(left, 0); /* readable when it has ended, also where nobody waits for it */
+    struct pollfd ending = {.fd = process, .events = POLLIN};
+    cr_assert(process >= 0 ? poll(&ending, 1, 10000) == 1 : errno == ESRCH, "process %d goes on", (int)left);
+    if (process >= 0)
+        close(process);
 }
 
 Test(preflight, missing_routes_of_the_broker_plugin_are_warned_of)
