@@ -219,7 +219,7 @@ void client_gone(struct gmq_client *client)
     alias_free(client);
     output_deinit(&client->output, &shard->outputs);
     bytes_free(&client->bytes);
-    mem_free(client->identifier);
+    client_identifier_unref(client->identifier);
     mem_free(client->user_name);
     mem_free(client->authentication_method);
 }

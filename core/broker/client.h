@@ -10,6 +10,7 @@
 #include "base/output.h"
 #include "base/wheel.h"
 #include "broker/bytes.h"
+#include "broker/client_identifier.h"
 #include "mqtt/frame.h"
 #include "plugin/call.h"
 
@@ -34,9 +35,8 @@ struct gmq_client {
     struct wheel_timer timer; /* connect timeout, then keep alive */
     struct list pump_link;
     uint64_t last_packet_ns;
-    char *identifier; /* terminated; NULL before CONNECT */
-    char *user_name;  /* terminated; NULL: none */
-    uint16_t identifier_length;
+    struct client_identifier *identifier; /* a reference; NULL before CONNECT */
+    char *user_name;                      /* terminated; NULL: none */
     uint16_t user_name_length;
     uint8_t state;    /* enum client_state */
     uint8_t version;  /* 0 before CONNECT */
@@ -112,7 +112,7 @@ static inline bool client_is_connected(const struct gmq_client *client)
 
 static inline gmq_view client_identifier_view(const struct gmq_client *client)
 {
-    return gmq_view_make(client->identifier, client->identifier_length);
+    return client_identifier_text(client->identifier);
 }
 
 /* "client NAME (ADDRESS)" for the log. */

@@ -92,10 +92,9 @@ static void connect_settle(struct gmq_client *client, const struct gmq_connect *
 /* The names outlive the packet. */
 static bool connect_keep_names(struct gmq_client *client, const struct gmq_connect *packet)
 {
-    client->identifier = mem_copy_text(packet->client_identifier.data, packet->client_identifier.length);
+    client->identifier = client_identifier_new(packet->client_identifier);
     if (client->identifier == NULL)
         return false;
-    client->identifier_length = (uint16_t)packet->client_identifier.length;
     if (packet->has_user_name) {
         client->user_name = mem_copy_text(packet->user_name.data, packet->user_name.length);
         if (client->user_name == NULL)
@@ -173,7 +172,6 @@ gmq_status connect_open_session(struct gmq_client *client, struct gmq_connect *p
         return GMQ_ERROR_STATE;
     struct shard *shard = client->shard;
     struct session_request request = {
-        .identifier = client_identifier_view(client),
         .is_clean_start = packet->is_clean_start,
         .expiry_interval = connect_expiry(client, packet),
     };

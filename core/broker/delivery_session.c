@@ -35,7 +35,7 @@ static void session_count_drop(struct session *session, const char *limit)
         return;
     char name[80];
     char subject[100];
-    text_printable(name, sizeof name, gmq_view_make(session->identifier, session->identifier_length));
+    text_printable(name, sizeof name, client_identifier_text(session->identifier));
     snprintf(subject, sizeof subject, "session %s", name);
     log_write(GMQ_LOG_WARNING, subject, "a message was dropped: %s is reached (%llu dropped so far)", limit,
               (unsigned long long)session->dropped);

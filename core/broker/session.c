@@ -20,17 +20,12 @@ struct session *session_find(const struct shard *shard, gmq_view identifier)
     return map_find(&shard->sessions, identifier);
 }
 
-static struct session *session_allocate(struct shard *shard, gmq_view identifier)
+static struct session *session_allocate(struct shard *shard, struct client_identifier *identifier)
 {
     struct session *session = mem_alloc_zero(1, sizeof *session);
     if (session == NULL)
         return NULL;
-    session->identifier = mem_copy_text(identifier.data, identifier.length);
-    if (session->identifier == NULL) {
-        mem_free(session);
-        return NULL;
-    }
-    session->identifier_length = (uint16_t)identifier.length;
+    session->identifier = client_identifier_ref(identifier);
     session->shard = shard;
     session->number = ((uint64_t)shard->index + 1) << SESSION_NUMBER_SHIFT | ++shard->last_session_number;
     session->ends_ns = UINT64_MAX;
@@ -42,7 +37,7 @@ static struct session *session_allocate(struct shard *shard, gmq_view identifier
 static void session_free(struct session *session)
 {
     mem_free(session->subscriptions);
-    mem_free(session->identifier);
+    client_identifier_unref(session->identifier);
     mem_free(session);
 }
 
@@ -51,7 +46,7 @@ static void session_release(struct grace_retired *retired)
     session_free(LIST_OBJECT(retired, struct session, retired));
 }
 
-static gmq_status session_new(struct shard *shard, gmq_view identifier, struct session **created)
+static gmq_status session_new(struct shard *shard, struct client_identifier *identifier, struct session **created)
 {
     struct broker *broker = shard->broker;
     if (atomic_fetch_add(&broker->session_count, 1) >= shard_limits(shard)->sessions) {
@@ -136,14 +131,15 @@ static void session_attach(struct session *session, struct gmq_client *client, c
 gmq_status session_open(struct shard *shard, struct gmq_client *client, const struct session_request *request,
                         bool *is_present)
 {
-    struct session *session = session_find(shard, request->identifier);
+    gmq_view name = client_identifier_view(client);
+    struct session *session = session_find(shard, name);
     if (session != NULL) {
         session_clear_for(session, request);
-        session = session_find(shard, request->identifier);
+        session = session_find(shard, name);
     }
     *is_present = session != NULL;
     if (session == NULL) {
-        gmq_status status = session_new(shard, request->identifier, &session);
+        gmq_status status = session_new(shard, client->identifier, &session);
         if (status != GMQ_OK)
             return status;
     }
@@ -226,14 +222,11 @@ void session_end(struct session *session)
     if (session->is_ended)
         return;
     session->is_ended = true;
-    struct gmq_client shell = {.shard = shard,
-                               .session = session,
-                               .identifier = session->identifier,
-                               .identifier_length = session->identifier_length,
-                               .state = CLIENT_CLOSING};
+    struct gmq_client shell = {
+        .shard = shard, .session = session, .identifier = session->identifier, .state = CLIENT_CLOSING};
     shard_call_back(shard, GMQ_EVENT_SESSION_END, &shell);
     wheel_stop(&shard->wheel, &session->timer);
-    (void)map_remove(&shard->sessions, gmq_view_make(session->identifier, session->identifier_length));
+    (void)map_remove(&shard->sessions, client_identifier_text(session->identifier));
     atomic_fetch_sub(&shard->broker->session_count, 1);
     session_set_presence(session);
     if (!atomic_load(&shard->broker->is_stopping))

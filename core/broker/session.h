@@ -10,6 +10,7 @@
 #include "base/id_set.h"
 #include "base/wheel.h"
 #include "broker/bytes.h"
+#include "broker/client_identifier.h"
 #include "broker/inflight.h"
 #include "broker/queue.h"
 #include "broker/shard.h"
@@ -29,21 +30,22 @@ struct session_subscription {
 };
 
 struct session {
-    struct grace_retired retired;
+    union {
+        struct wheel_timer timer;     /* expiry; or the will's delay, whichever comes first */
+        struct grace_retired retired; /* when it has ended */
+    };
     struct shard *shard;
-    struct gmq_client *client; /* or NULL: nobody is connected */
-    char *identifier;          /* terminated */
-    uint16_t identifier_length;
-    atomic_uchar presence;    /* enum session_presence */
-    bool is_ended;            /* mail may still name it */
-    uint32_t expiry_interval; /* seconds after the end of the connection; SESSION_NEVER_EXPIRES */
-    uint64_t number;          /* unique in the process */
-    uint64_t mark;            /* of the delivery that last looked at it: finds overlapping subscriptions */
+    struct gmq_client *client;            /* or NULL: nobody is connected */
+    struct client_identifier *identifier; /* a reference, shared with the client */
+    atomic_uchar presence;                /* enum session_presence */
+    bool is_ended;                        /* mail may still name it */
+    uint32_t expiry_interval;             /* seconds after the end of the connection; SESSION_NEVER_EXPIRES */
+    uint64_t number;                      /* unique in the process */
+    uint64_t mark;                        /* of the delivery that last looked at it: finds overlapping subscriptions */
     uint32_t mark_slot;
     uint32_t subscription_count;
     uint32_t subscription_capacity;
     struct session_subscription *subscriptions;
-    struct wheel_timer timer;      /* expiry; or the will's delay, whichever comes first */
     uint64_t ends_ns;              /* when it expires; UINT64_MAX: not running or never */
     uint64_t will_ns;              /* when its will is due; UINT64_MAX */
     struct will *will;             /* or NULL */
@@ -60,13 +62,12 @@ struct session *session_find(const struct shard *shard, gmq_view identifier);
 
 /* What CONNECT asks for. */
 struct session_request {
-    gmq_view identifier;
     bool is_clean_start;
     uint32_t expiry_interval;
     struct will *will; /* taken over on success; or NULL */
 };
 
-/* Opens or resumes a session for a client, as gmq_session_open says. */
+/* Opens or resumes the session of a client's name, as gmq_session_open says. */
 gmq_status session_open(struct shard *shard, struct gmq_client *client, const struct session_request *request,
                         bool *is_present);
 

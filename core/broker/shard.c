@@ -16,7 +16,7 @@ void (*shard_stop_plugin_watchers)(struct shard *shard, const struct gmq_plugin 
 static gmq_view session_key(const void *value)
 {
     const struct session *session = value;
-    return gmq_view_make(session->identifier, session->identifier_length);
+    return client_identifier_text(session->identifier);
 }
 
 struct shard *shard_new(struct broker *broker, uint32_t index, struct generation *generation, uint64_t now_ns)

@@ -234,7 +234,7 @@ void inflow_read(struct connection *connection)
     size_t length = (size_t)got;
     if (count == 2) {
         size_t direct = length < vectors[0].iov_len ? length : vectors[0].iov_len;
-        connection->stash.length += direct;
+        connection->stash.length += (uint32_t)direct;
         length -= direct;
     }
     /* With a length of 0 too: the packet in the stash may be whole now. */

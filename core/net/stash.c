@@ -16,7 +16,7 @@ static bool stash_grow(struct stash *stash, size_t capacity)
     if (bytes == NULL)
         return false;
     stash->bytes = bytes;
-    stash->capacity = capacity;
+    stash->capacity = (uint32_t)capacity;
     return true;
 }
 
@@ -24,10 +24,10 @@ bool stash_append(struct stash *stash, const uint8_t *bytes, size_t length)
 {
     if (length == 0)
         return true;
-    if (!stash_grow(stash, stash->length + length))
+    if (length > UINT32_MAX - stash->length || !stash_grow(stash, stash->length + length))
         return false;
     memcpy(stash->bytes + stash->length, bytes, length);
-    stash->length += length;
+    stash->length += (uint32_t)length;
     return true;
 }
 
@@ -36,8 +36,9 @@ bool stash_make_room(struct stash *stash, size_t total)
     if (stash->length < stash->capacity)
         return true;
     /* In proportion, so that the bytes of a long packet are not moved each time. */
-    size_t ahead = stash->length / 2 > STASH_AHEAD ? stash->length / 2 : STASH_AHEAD;
-    size_t capacity = total - stash->length > ahead ? stash->length + ahead : total;
+    size_t length = stash->length;
+    size_t ahead = length / 2 > STASH_AHEAD ? length / 2 : STASH_AHEAD;
+    size_t capacity = total - length > ahead ? length + ahead : total;
     return stash_grow(stash, capacity);
 }
 

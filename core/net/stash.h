@@ -9,8 +9,8 @@
 
 struct stash {
     uint8_t *bytes;
-    size_t length;
-    size_t capacity;
+    uint32_t length; /* a packet is no longer, and what is read ahead of it is bounded */
+    uint32_t capacity;
 };
 
 /* False: memory is out, nothing has changed. */

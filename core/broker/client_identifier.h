@@ -1,0 +1,27 @@
+/* The name of a client, one copy for its connection and its session. Both live on one worker: one thread. */
+#ifndef BROKER_CLIENT_IDENTIFIER_H
+#define BROKER_CLIENT_IDENTIFIER_H
+
+#include <graftmq/types.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct client_identifier {
+    uint32_t references;
+    uint16_t length;
+    char text[]; /* terminated */
+};
+
+/* With one reference. NULL: memory is out. */
+struct client_identifier *client_identifier_new(gmq_view text);
+
+struct client_identifier *client_identifier_ref(struct client_identifier *identifier);
+void client_identifier_unref(struct client_identifier *identifier); /* NULL is allowed */
+
+/* NULL is the empty text. */
+static inline gmq_view client_identifier_text(const struct client_identifier *identifier)
+{
+    return identifier != NULL ? gmq_view_make(identifier->text, identifier->length) : gmq_view_make("", 0);
+}
+
+#endif
