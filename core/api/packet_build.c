@@ -18,10 +18,11 @@ static uint8_t version_of(const gmq_call *call)
     return call->packet != NULL ? call->packet->version : GMQ_VERSION_5_0;
 }
 
-/* A packet with a reason; NULL too where the standard forbids the reason. */
+/* A packet with a reason; NULL too where the standard forbids the reason to a broker. */
 static void *answer_new(gmq_call *call, gmq_packet_type type, gmq_reason reason)
 {
-    struct gmq_packet *packet = mqtt_reason_is_allowed(type, reason) ? packet_new(call, type, version_of(call)) : NULL;
+    bool is_ours = mqtt_reason_is_allowed(type, reason) && !mqtt_reason_is_of_client(reason);
+    struct gmq_packet *packet = is_ours ? packet_new(call, type, version_of(call)) : NULL;
     if (packet != NULL)
         packet->reason = (uint8_t)reason;
     return packet;

@@ -16,7 +16,8 @@ void outbound_set_text(struct gmq_packet *packet, const char *text)
 
 uint8_t outbound_reason(gmq_packet_type type, gmq_reason reason)
 {
-    return (uint8_t)(mqtt_reason_is_allowed(type, reason) ? reason : GMQ_REASON_UNSPECIFIED_ERROR);
+    bool is_ours = mqtt_reason_is_allowed(type, reason) && !mqtt_reason_is_of_client(reason);
+    return (uint8_t)(is_ours ? reason : GMQ_REASON_UNSPECIFIED_ERROR);
 }
 
 /* Only what a CONNACK or DISCONNECT says may go to a client that does not want explanations (5.0, 3.1.2.11.7). */
@@ -28,6 +29,21 @@ static void outbound_hold_back_problem(const struct gmq_client *client, struct g
         return;
     properties_remove(&packet->properties, GMQ_PROPERTY_REASON_STRING);
     properties_remove(&packet->properties, GMQ_PROPERTY_USER_PROPERTY);
+}
+
+/* The method of CONNECT stands in every AUTH and in the CONNACK that lets in [MQTT-4.12.0-5]; where there was none,
+ * none does [MQTT-4.12.0-6]. */
+static void outbound_settle_method(const struct gmq_client *client, struct gmq_packet *packet)
+{
+    bool is_let_in = packet->type == GMQ_CONNACK && packet->reason == GMQ_REASON_SUCCESS;
+    struct properties *properties = &packet->properties;
+    if (client->has_authentication && (packet->type == GMQ_AUTH || is_let_in)) {
+        properties->present |= PROPERTY_BIT(PROPERTY_AUTHENTICATION_METHOD);
+        properties->value[PROPERTY_AUTHENTICATION_METHOD].text = gmq_view_of(client->authentication_method);
+    } else if (!client->has_authentication && packet->type == GMQ_CONNACK) {
+        properties_remove(properties, GMQ_PROPERTY_AUTHENTICATION_METHOD);
+        properties_remove(properties, GMQ_PROPERTY_AUTHENTICATION_DATA);
+    }
 }
 
 bool outbound_route(struct gmq_client *client, struct gmq_packet *packet, struct arena *arena)
@@ -55,7 +71,7 @@ gmq_status outbound_append(struct gmq_client *client, const struct gmq_packet *p
     enum mqtt_error error = packet_encode(packet, client->maximum_packet_size, &shard->scratch);
     if (error == MQTT_ERROR_PACKET_TOO_LARGE)
         return GMQ_ERROR_LIMIT;
-    if (error == MQTT_ERROR_PACKET_TYPE)
+    if (error == MQTT_ERROR_PACKET_TYPE || error == MQTT_ERROR_REASON_CODE)
         return GMQ_ERROR_UNSUPPORTED;
     if (error != MQTT_OK)
         return GMQ_ERROR_MEMORY;
@@ -108,6 +124,7 @@ static gmq_status outbound_append_and_follow(struct gmq_client *client, struct g
         return GMQ_OK;
     }
     outbound_hold_back_problem(client, packet);
+    outbound_settle_method(client, packet);
     gmq_status status = outbound_append(client, packet);
     if (status != GMQ_OK)
         return status;

@@ -27,12 +27,17 @@ static decode_function *const client_decoders[16] = {
 
 /* What brokers send. */
 static decode_function *const broker_decoders[16] = {
-    [GMQ_CONNACK] = decode_connack, [GMQ_PUBLISH] = decode_publish_from_broker,
-    [GMQ_PUBACK] = decode_ack,      [GMQ_PUBREC] = decode_ack,
-    [GMQ_PUBREL] = decode_ack,      [GMQ_PUBCOMP] = decode_ack,
-    [GMQ_SUBACK] = decode_suback,   [GMQ_UNSUBACK] = decode_unsuback,
-    [GMQ_PINGRESP] = decode_ping,   [GMQ_DISCONNECT] = decode_disconnect_from_broker,
-    [GMQ_AUTH] = decode_auth,
+    [GMQ_CONNACK] = decode_connack,
+    [GMQ_PUBLISH] = decode_publish_from_broker,
+    [GMQ_PUBACK] = decode_ack,
+    [GMQ_PUBREC] = decode_ack,
+    [GMQ_PUBREL] = decode_ack,
+    [GMQ_PUBCOMP] = decode_ack,
+    [GMQ_SUBACK] = decode_suback,
+    [GMQ_UNSUBACK] = decode_unsuback,
+    [GMQ_PINGRESP] = decode_ping,
+    [GMQ_DISCONNECT] = decode_disconnect_from_broker,
+    [GMQ_AUTH] = decode_auth_from_broker,
 };
 
 static const int16_t fixed_flags[16] = {

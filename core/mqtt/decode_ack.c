@@ -47,6 +47,7 @@ enum mqtt_error decode_disconnect_from_broker(const struct frame *frame, struct 
     (void)arena;
     struct reader reader = reader_of_frame(frame);
     read_reason_and_properties(&reader, &packet->packet);
+    reader_require(&reader, !mqtt_reason_is_of_client((gmq_reason)packet->packet.reason), MQTT_ERROR_REASON_CODE);
     bool has_expiry = properties_has(&packet->packet.properties, PROPERTY_SESSION_EXPIRY_INTERVAL);
     reader_require(&reader, !has_expiry, MQTT_ERROR_PROPERTY_MISPLACED); /* [MQTT-3.14.2-2] */
     return reader_finish(&reader);
@@ -65,4 +66,12 @@ enum mqtt_error decode_auth(const struct frame *frame, struct arena *arena, unio
         reader_require(&reader, has_method, MQTT_ERROR_AUTHENTICATION_METHOD); /* 3.15.2.2.2 */
     }
     return reader_finish(&reader);
+}
+
+enum mqtt_error decode_auth_from_broker(const struct frame *frame, struct arena *arena, union any_packet *packet)
+{
+    enum mqtt_error error = decode_auth(frame, arena, packet);
+    if (error == MQTT_OK && mqtt_reason_is_of_client((gmq_reason)packet->packet.reason))
+        return MQTT_ERROR_REASON_CODE;
+    return error;
 }

@@ -23,6 +23,7 @@ decode_function decode_ping; /* PINGREQ, PINGRESP */
 decode_function decode_disconnect;
 decode_function decode_disconnect_from_broker;
 decode_function decode_auth;
+decode_function decode_auth_from_broker;
 
 /* PUBLISH with the list of its subscription identifiers. */
 enum mqtt_error publish_decode_from_broker(const struct frame *frame, uint8_t version, struct arena *arena,

@@ -86,6 +86,13 @@ static bool type_is_old(uint8_t type, bool is_from_client)
     return type != GMQ_AUTH && (type != GMQ_DISCONNECT || is_from_client);
 }
 
+/* What only a client may say: two reasons (2.4), and the session expiry interval in DISCONNECT [MQTT-3.14.2-2]. */
+static uint32_t sayable(const struct gmq_packet *packet, bool is_from_client)
+{
+    bool is_forbidden = packet->type == GMQ_DISCONNECT && !is_from_client;
+    return is_forbidden ? ~PROPERTY_BIT(PROPERTY_SESSION_EXPIRY_INTERVAL) : UINT32_MAX;
+}
+
 /* What to leave out, step by step, of a packet that is too large [MQTT-3.2.2-19, 3.2.2-20 and their like]. Of a PUBLISH
  * nothing may be [MQTT-3.3.2-17]. */
 static const uint32_t steps[] = {
@@ -100,11 +107,14 @@ static enum mqtt_error encode(const struct gmq_packet *packet, bool is_from_clie
     bool exists = packet->type < 16 && encoders[packet->type] != NULL;
     if (!exists || (packet->version < GMQ_VERSION_5_0 && !type_is_old(packet->type, is_from_client)))
         return MQTT_ERROR_PACKET_TYPE;
+    if (!is_from_client && mqtt_reason_is_of_client((gmq_reason)packet->reason))
+        return MQTT_ERROR_REASON_CODE;
     size_t step_count = packet->type == GMQ_PUBLISH ? 1 : sizeof steps / sizeof steps[0];
     for (size_t i = 0; i < step_count; i++) {
+        uint32_t which = steps[i] & sayable(packet, is_from_client);
         uint32_t remaining_length;
-        if (packet_measure(packet, steps[i], maximum_packet_size, &remaining_length) == MQTT_OK)
-            return packet_write(packet, steps[i], remaining_length, out);
+        if (packet_measure(packet, which, maximum_packet_size, &remaining_length) == MQTT_OK)
+            return packet_write(packet, which, remaining_length, out);
     }
     return MQTT_ERROR_PACKET_TOO_LARGE;
 }

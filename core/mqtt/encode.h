@@ -9,12 +9,13 @@
  * left out, and CONNACK's and SUBACK's reasons are translated to return codes. If the packet would be longer than
  * `maximum_packet_size`, first the user properties and then the reason string are left out (not of PUBLISH); if it is
  * still longer, MQTT_ERROR_PACKET_TOO_LARGE. MQTT_ERROR_PACKET_TYPE: a type that this version doesn't have (AUTH, and a
- * broker's DISCONNECT below 5.0). MQTT_ERROR_MEMORY: the buffer could not grow. Nothing was appended on an error.
- * Encodes what clients send, too, but for DISCONNECT below 5.0. */
+ * broker's DISCONNECT below 5.0). MQTT_ERROR_REASON_CODE: a reason that only a client may give. MQTT_ERROR_MEMORY: the
+ * buffer could not grow. Nothing was appended on an error. The session expiry interval of DISCONNECT, which only a client
+ * may name, is left out. */
 enum mqtt_error packet_encode(const struct gmq_packet *packet, uint32_t maximum_packet_size, struct buffer *out)
     __attribute__((warn_unused_result));
 
-/* The same for what a client sends: the difference is that DISCONNECT exists in 3.1 and 3.1.1, too. */
+/* The same for what a client sends: DISCONNECT exists in 3.1 and 3.1.1, too, and what only a client may say is said. */
 enum mqtt_error packet_encode_from_client(const struct gmq_packet *packet, uint32_t maximum_packet_size,
                                           struct buffer *out) __attribute__((warn_unused_result));
 

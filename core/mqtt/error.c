@@ -21,7 +21,8 @@ struct reason_row {
 };
 
 #define IN(type) (UINT32_C(1) << GMQ_##type)
-#define LEAVING UINT32_C(1) /* no packet has type 0, so its bit is free */
+#define LEAVING UINT32_C(1) /* no packet has type 0, so its bit is free, as are those above 15 */
+#define CLIENTS (UINT32_C(1) << 16)
 
 static const struct reason_row reason_rows[256] = {
 #define REASON(code, text, packets, return_code) [code] = {text, packets, return_code},
@@ -79,4 +80,9 @@ bool mqtt_reason_is_allowed(gmq_packet_type type, gmq_reason reason)
 bool mqtt_reason_is_of_leaving(gmq_reason reason)
 {
     return (unsigned)reason <= 0xFF && (reason_row_of(reason)->packets & LEAVING) != 0;
+}
+
+bool mqtt_reason_is_of_client(gmq_reason reason)
+{
+    return (unsigned)reason <= 0xFF && (reason_row_of(reason)->packets & CLIENTS) != 0;
 }

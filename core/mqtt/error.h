@@ -30,4 +30,7 @@ bool mqtt_reason_is_allowed(gmq_packet_type type, gmq_reason reason);
 /* Whether a client may give `reason` in its DISCONNECT (3.14.2.1). */
 bool mqtt_reason_is_of_leaving(gmq_reason reason);
 
+/* Whether only a client may give `reason`: "disconnect with will message", "re-authenticate" (2.4). */
+bool mqtt_reason_is_of_client(gmq_reason reason);
+
 #endif

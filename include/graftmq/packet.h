@@ -125,7 +125,7 @@ GMQ_EXPORT bool gmq_unsubscribe_at(const gmq_unsubscribe *packet, size_t index, 
 /* ---- acknowledgements ---- */
 
 /* Packets of the broker's side, to be given to gmq_send(). They live as long as the call; NULL when memory is out, and
- * where the standard forbids the reason for this packet, a packet identifier of 0 or a count of 0. */
+ * where the standard forbids a broker the reason for this packet, a packet identifier of 0 or a count of 0. */
 GMQ_EXPORT gmq_connack *gmq_connack_new(gmq_call *call, gmq_reason reason, bool is_session_present);
 GMQ_EXPORT gmq_puback *gmq_puback_new(gmq_call *call, uint16_t packet_identifier, gmq_reason reason);
 GMQ_EXPORT gmq_pubrec *gmq_pubrec_new(gmq_call *call, uint16_t packet_identifier, gmq_reason reason);

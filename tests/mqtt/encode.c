@@ -221,6 +221,28 @@ Test(forms, what_a_version_does_not_have_is_not_encoded)
     cr_assert_eq(packet_encode(&any.packet, UINT32_MAX, &out), MQTT_ERROR_PACKET_TYPE);
 }
 
+Test(forms, what_only_a_client_may_say_a_broker_does_not)
+{
+    union any_packet any;
+    packet_init(&any.packet, GMQ_AUTH, GMQ_VERSION_5_0);
+    any.packet.reason = GMQ_REASON_RE_AUTHENTICATE;
+    cr_assert_eq(packet_encode(&any.packet, UINT32_MAX, &out), MQTT_ERROR_REASON_CODE);
+    packet_init(&any.packet, GMQ_DISCONNECT, GMQ_VERSION_5_0);
+    any.packet.reason = GMQ_REASON_DISCONNECT_WITH_WILL_MESSAGE;
+    cr_assert_eq(packet_encode(&any.packet, UINT32_MAX, &out), MQTT_ERROR_REASON_CODE);
+    cr_assert_eq(out.length, 0);
+
+    any.packet.reason = GMQ_REASON_SERVER_BUSY;
+    any.packet.properties.present = PROPERTY_BIT(PROPERTY_SESSION_EXPIRY_INTERVAL);
+    any.packet.properties.value[PROPERTY_SESSION_EXPIRY_INTERVAL].number = 7;
+    cr_assert_eq(packet_encode(&any.packet, UINT32_MAX, &out), MQTT_OK);
+    cr_assert_arr_eq(out.bytes, "\xE0\1\x89", 3);
+    cr_assert_eq(out.length, 3);
+    buffer_clear(&out);
+    cr_assert_eq(packet_encode_from_client(&any.packet, UINT32_MAX, &out), MQTT_OK);
+    cr_assert_arr_eq(out.bytes, "\xE0\7\x89\5\x11\0\0\0\7", 9);
+}
+
 Test(forms, a_quick_acknowledgement_is_what_the_general_way_makes)
 {
     for (unsigned type = GMQ_PUBACK; type <= GMQ_PUBCOMP; type++)

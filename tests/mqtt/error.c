@@ -54,6 +54,12 @@ Test(error, a_client_leaves_with_the_reasons_of_section_3_14_2_1)
         cr_assert_eq(mqtt_reason_is_of_leaving(code), memchr(expected, code, sizeof expected) != NULL, "0x%02X", code);
 }
 
+Test(error, two_reasons_are_the_clients_alone)
+{
+    for (int code = 0; code < 300; code++)
+        cr_assert_eq(mqtt_reason_is_of_client(code), code == 0x04 || code == 0x19, "0x%02X", code);
+}
+
 Test(error, a_refusal_stays_a_refusal_in_the_return_code)
 {
     for (int code = 0; code < 256; code++) {

@@ -127,7 +127,8 @@ static inline uint8_t random_reason(struct dice *dice, gmq_packet_type type, enu
 {
     for (;;) {
         gmq_reason reason = (gmq_reason)dice_below(dice, 256);
-        bool is_allowed = mqtt_reason_is_allowed(type, reason);
+        bool is_allowed =
+            mqtt_reason_is_allowed(type, reason) && (side == FROM_CLIENT || !mqtt_reason_is_of_client(reason));
         if (type == GMQ_DISCONNECT && side == FROM_CLIENT)
             is_allowed = mqtt_reason_is_of_leaving(reason);
         if (is_allowed)
