@@ -62,7 +62,7 @@ static gmq_verdict on_auth(gmq_call *call, gmq_auth *packet)
 {
     bool is_renewal = gmq_packet_reason(GMQ_PACKET(packet)) == GMQ_REASON_RE_AUTHENTICATE;
     if (is_renewal && gmq_client_is_authenticated(gmq_call_client(call)))
-        return gmq_close(call, GMQ_REASON_BAD_AUTHENTICATION_METHOD, "re-authentication is not offered");
+        return gmq_close(call, GMQ_REASON_NOT_AUTHORIZED, "re-authentication is not offered");
     return gmq_close(call, GMQ_REASON_PROTOCOL_ERROR, "AUTH without a challenge");
 }
 GMQ_HANDLER(AUTH, on_auth);

@@ -220,7 +220,7 @@ BROKER_TEST_WITH(connect, an_authentication_takes_as_many_steps_as_it_needs, ste
     peer_send_ping(peer);
     TAKE(peer, GMQ_PINGRESP);
     send_auth(peer, GMQ_REASON_RE_AUTHENTICATE, "riddle"); /* the standard plugin doesn't offer it */
-    EXPECT_END(peer, GMQ_REASON_BAD_AUTHENTICATION_METHOD);
+    EXPECT_END(peer, GMQ_REASON_NOT_AUTHORIZED);
 }
 
 BROKER_TEST_WITH(connect, the_steps_must_be_of_the_method_that_connect_named, steps)
