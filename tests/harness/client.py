@@ -169,6 +169,21 @@ class Client:
         self.expect_closed(limit)
         return packet
 
+    def expect_turned_away(self, *reasons, limit=LIMIT):
+        """The broker ends a connection that it has not let in: if it says a word, that is a CONNACK that refuses (with one
+        of these reasons)."""
+        assert not self.inbox, f"expected the end of the connection, got {self.inbox[0]}"
+        try:
+            packet = self._read(limit)
+        except TimeoutError:
+            raise AssertionError(f"expected the end of the connection within {limit:g} s") from None
+        except Closed:
+            return
+        is_refusal = packet.type == mqtt.CONNACK and packet.reason >= (0x80 if self.version >= 5 else 1)
+        assert is_refusal and (not reasons or packet.reason in reasons), f"expected a refusal with {reasons}, got {packet}"
+        assert packet.session_present is False, packet
+        self.expect_closed(limit)
+
     def expect_nothing(self, publisher):
         """Nothing is on the way to this client of what `publisher` (another client, or this one) has caused so far.
 

@@ -42,20 +42,25 @@ def shared_brokers(tmp_path_factory):
         broker.stop()
 
 
-@pytest.fixture
-def broker(request, workers, shared_brokers, tmp_path_factory):
-    broker = shared_brokers.get(workers)
+def lend(request, shared_brokers, key, make):
+    """For fixtures: the broker that is known by `key`, which make() starts for the first test that asks for it."""
+    broker = shared_brokers.get(key)
     if broker is None:
-        broker = new_broker(tmp_path_factory.mktemp("shared"), standard_config(workers)).start()
-        shared_brokers[workers] = broker
+        broker = shared_brokers[key] = make()
     request.node.brokers = [(broker, broker.mark())]
     yield broker
     broker.close_clients()
     try:
         broker.check()
     except AssertionError:
-        shared_brokers.pop(workers).kill()  # the next test gets a whole one
+        shared_brokers.pop(key).kill()  # the next test gets a whole one
         raise
+
+
+@pytest.fixture
+def broker(request, workers, shared_brokers, tmp_path_factory):
+    yield from lend(request, shared_brokers, workers,
+                    lambda: new_broker(tmp_path_factory.mktemp("shared"), standard_config(workers)).start())
 
 
 @pytest.fixture

@@ -88,35 +88,6 @@ def test_a_session_ends_when_its_expiry_interval_has_passed(broker, topic):
     again.expect_nothing(watcher)
 
 
-def test_disconnect_may_shorten_the_expiry_interval(broker):
-    name = unique()
-    client = broker.connect(name, **lasting(5))
-    client.disconnect(0, {"session_expiry_interval": 0})
-    assert broker.connect(name, clean=False).connack.session_present is False
-
-
-def test_disconnect_may_lengthen_the_expiry_interval(broker, topic):
-    name = unique()
-    client = broker.connect(name, **lasting(5, expiry=1))
-    client.subscribe((topic, 1))
-    client.disconnect(0, {"session_expiry_interval": 3600})
-
-    # A second client's session of one second ends later than the first one's would have.
-    watcher = broker.connect()
-    watcher.subscribe(topic)
-    broker.connect(will=mqtt.Will(topic, b"clock", properties={"will_delay_interval": 3600}),
-                   properties={"session_expiry_interval": 2}).close()
-    watcher.expect_publish(topic, b"clock")
-    assert broker.connect(name, clean=False).connack.session_present is True
-
-
-def test_disconnect_must_not_give_an_expiry_interval_where_there_was_none(broker):
-    """3.14.2.2.2"""
-    client = broker.connect(properties={"session_expiry_interval": 0})
-    client.send(mqtt.disconnect(5, 0, {"session_expiry_interval": 10}))
-    client.expect_end(0x82)
-
-
 def test_a_second_connection_takes_over(broker, version):
     """[MQTT-3.1.4-3]"""
     first = broker.connect(version=version)
