@@ -72,11 +72,14 @@ static enum mqtt_error decode(decode_function *function, const struct frame *fra
         packet->packet.version = version;
         return function(frame, arena, packet);
     }
-    bool is_connect = frame->type == GMQ_CONNECT;
-    packet_init(&packet->packet, (gmq_packet_type)frame->type, is_connect ? 0 : version);
-    if (!flags_are_valid(frame, packet->packet.version))
+    if (frame->type == GMQ_CONNECT) { /* it checks its header itself, once it knows in which version to complain */
+        packet_init(&packet->packet, GMQ_CONNECT, 0);
+        return function(frame, arena, packet);
+    }
+    packet_init(&packet->packet, (gmq_packet_type)frame->type, version);
+    if (!flags_are_valid(frame, version))
         return MQTT_ERROR_FIXED_HEADER_FLAGS;
-    if (packet->packet.version >= GMQ_VERSION_5_0 && !frame_is_minimal(frame))
+    if (version >= GMQ_VERSION_5_0 && !frame_is_minimal(frame))
         return MQTT_ERROR_VARINT;
     return function(frame, arena, packet);
 }

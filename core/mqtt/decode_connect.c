@@ -139,6 +139,7 @@ enum mqtt_error decode_connect(const struct frame *frame, struct arena *arena, u
     struct gmq_connect *connect = &packet->connect;
     struct reader reader = reader_of_frame(frame);
     read_version(&reader, connect);
+    reader_require(&reader, frame->flags == 0, MQTT_ERROR_FIXED_HEADER_FLAGS); /* [MQTT-2.1.3-1] */
     bool is_minimal = connect->packet.version < GMQ_VERSION_5_0 || frame_is_minimal(frame);
     reader_require(&reader, is_minimal, MQTT_ERROR_VARINT);
     read_flags(&reader, connect);

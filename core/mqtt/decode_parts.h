@@ -1,7 +1,7 @@
 /* The decoders of the single packet types, for the tables in decode.c. Private to mqtt/.
  *
  * When one is called, the packet is as packet_init() leaves it (but for PUBLISH) and the fixed header is checked (but
- * for PUBLISH, and for CONNECT's version). */
+ * for PUBLISH and CONNECT). */
 #ifndef MQTT_DECODE_PARTS_H
 #define MQTT_DECODE_PARTS_H
 

@@ -87,3 +87,28 @@ Test(error, every_error_has_a_text_and_a_reason_that_ends_a_connection)
     cr_assert_eq(mqtt_error_return_code(MQTT_ERROR_CONNECT_FLAGS), 0);
     cr_assert_str_eq(mqtt_error_text(MQTT_OK), "no error");
 }
+
+/* Cannot be parsed, or is parsed and not allowed: where the standard says which of the two an error is. */
+Test(error, what_is_malformed_and_what_against_the_protocol_is_told_apart)
+{
+    static const enum mqtt_error malformed[] = {
+        MQTT_ERROR_UTF8,               /* 1.5.4 */
+        MQTT_ERROR_FIXED_HEADER_FLAGS, /* 2.1.3 */
+        MQTT_ERROR_PROPERTY_UNKNOWN,
+        MQTT_ERROR_PROPERTY_MISPLACED, /* 2.2.2.2 */
+        MQTT_ERROR_CONNECT_FLAGS,
+        MQTT_ERROR_QOS,                  /* 3.1.2, 3.3.1.2 */
+        MQTT_ERROR_SUBSCRIPTION_OPTIONS, /* [MQTT-3.8.3-5] */
+    };
+    static const enum mqtt_error against_protocol[] = {
+        MQTT_ERROR_PROPERTY_REPEATED,   MQTT_ERROR_PROPERTY_VALUE,        /* 3.1.2.11 */
+        MQTT_ERROR_AUTHENTICATION_DATA, MQTT_ERROR_AUTHENTICATION_METHOD, /* 3.1.2.11.10, 3.15.2.2.2 */
+        MQTT_ERROR_TOPIC_MISSING,                                         /* 3.3.2.1 */
+        MQTT_ERROR_SUBSCRIPTION_VALUE,  MQTT_ERROR_SHARED_NO_LOCAL,       MQTT_ERROR_NO_FILTERS, /* 3.8.3 */
+    };
+    for (size_t i = 0; i < sizeof malformed / sizeof malformed[0]; i++)
+        cr_assert_eq(mqtt_error_reason(malformed[i]), GMQ_REASON_MALFORMED_PACKET, "%s", mqtt_error_text(malformed[i]));
+    for (size_t i = 0; i < sizeof against_protocol / sizeof against_protocol[0]; i++)
+        cr_assert_eq(mqtt_error_reason(against_protocol[i]), GMQ_REASON_PROTOCOL_ERROR, "%s",
+                     mqtt_error_text(against_protocol[i]));
+}
