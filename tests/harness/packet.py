@@ -6,72 +6,16 @@ decode() reads what a broker sends, and is strict.
 
 from dataclasses import dataclass, field
 
-CONNECT, CONNACK, PUBLISH, PUBACK, PUBREC, PUBREL, PUBCOMP = 1, 2, 3, 4, 5, 6, 7
-SUBSCRIBE, SUBACK, UNSUBSCRIBE, UNSUBACK, PINGREQ, PINGRESP, DISCONNECT, AUTH = 8, 9, 10, 11, 12, 13, 14, 15
+from . import rules
+from .rules import (AUTH, CONNACK, CONNECT, DISCONNECT, NAMES, PINGREQ, PINGRESP, PUBACK, PUBCOMP, PUBLISH, PUBREC, PUBREL,
+                    SUBACK, SUBSCRIBE, UNSUBACK, UNSUBSCRIBE)
 
-NAMES = dict(enumerate(
-    "RESERVED CONNECT CONNACK PUBLISH PUBACK PUBREC PUBREL PUBCOMP SUBSCRIBE SUBACK UNSUBSCRIBE UNSUBACK PINGREQ "
-    "PINGRESP DISCONNECT AUTH".split()))
-
-# MQTT 5.0, 2.2.2.2: name -> (identifier, type)
-PROPERTIES = {
-    "payload_format_indicator": (0x01, "byte"),
-    "message_expiry_interval": (0x02, "u32"),
-    "content_type": (0x03, "string"),
-    "response_topic": (0x08, "string"),
-    "correlation_data": (0x09, "binary"),
-    "subscription_identifier": (0x0B, "varint"),
-    "session_expiry_interval": (0x11, "u32"),
-    "assigned_client_identifier": (0x12, "string"),
-    "server_keep_alive": (0x13, "u16"),
-    "authentication_method": (0x15, "string"),
-    "authentication_data": (0x16, "binary"),
-    "request_problem_information": (0x17, "byte"),
-    "will_delay_interval": (0x18, "u32"),
-    "request_response_information": (0x19, "byte"),
-    "response_information": (0x1A, "string"),
-    "server_reference": (0x1C, "string"),
-    "reason_string": (0x1F, "string"),
-    "receive_maximum": (0x21, "u16"),
-    "topic_alias_maximum": (0x22, "u16"),
-    "topic_alias": (0x23, "u16"),
-    "maximum_qos": (0x24, "byte"),
-    "retain_available": (0x25, "byte"),
-    "user_property": (0x26, "pair"),
-    "maximum_packet_size": (0x27, "u32"),
-    "wildcard_subscription_available": (0x28, "byte"),
-    "subscription_identifier_available": (0x29, "byte"),
-    "shared_subscription_available": (0x2A, "byte"),
-}
+# What the codec needs of the tables: name -> (identifier, type), and what a broker's packets may have.
+PROPERTIES = {each.name: (each.identifier, each.kind) for each in rules.PROPERTY_TABLE}
 PROPERTY_NAMES = {identifier: (name, kind) for name, (identifier, kind) in PROPERTIES.items()}
-MAY_REPEAT = {"user_property", "subscription_identifier"}
-
-
-# What a broker's packets may have (MQTT 5.0, chapter 3): properties and reason codes by packet type.
-_ANSWER = {"reason_string", "user_property"}
-BROKER_PROPERTIES = {
-    CONNACK: _ANSWER | {
-        "session_expiry_interval", "receive_maximum", "maximum_qos", "retain_available", "maximum_packet_size",
-        "assigned_client_identifier", "topic_alias_maximum", "wildcard_subscription_available",
-        "subscription_identifier_available", "shared_subscription_available", "server_keep_alive", "response_information",
-        "server_reference", "authentication_method", "authentication_data"},
-    PUBLISH: {"payload_format_indicator", "message_expiry_interval", "topic_alias", "response_topic", "correlation_data",
-              "user_property", "subscription_identifier", "content_type"},
-    PUBACK: _ANSWER, PUBREC: _ANSWER, PUBREL: _ANSWER, PUBCOMP: _ANSWER, SUBACK: _ANSWER, UNSUBACK: _ANSWER,
-    DISCONNECT: _ANSWER | {"server_reference"},
-    AUTH: _ANSWER | {"authentication_method", "authentication_data"},
-}
-_PUBLISHED = {0x00, 0x10, 0x80, 0x83, 0x87, 0x90, 0x91, 0x97, 0x99}
-BROKER_REASONS = {
-    CONNACK: {0x00, 0x80, 0x81, 0x82, 0x83, 0x84, 0x85, 0x86, 0x87, 0x88, 0x89, 0x8A, 0x8C, 0x90, 0x95, 0x97, 0x99, 0x9A,
-              0x9B, 0x9C, 0x9D, 0x9F},
-    PUBACK: _PUBLISHED, PUBREC: _PUBLISHED, PUBREL: {0x00, 0x92}, PUBCOMP: {0x00, 0x92},
-    SUBACK: {0x00, 0x01, 0x02, 0x80, 0x83, 0x87, 0x8F, 0x91, 0x97, 0x9E, 0xA1, 0xA2},
-    UNSUBACK: {0x00, 0x11, 0x80, 0x83, 0x87, 0x8F, 0x91},
-    DISCONNECT: {0x00, 0x80, 0x81, 0x82, 0x83, 0x87, 0x89, 0x8B, 0x8D, 0x8E, 0x8F, 0x90, 0x93, 0x94, 0x95, 0x96, 0x97, 0x98,
-                 0x99, 0x9A, 0x9B, 0x9C, 0x9D, 0x9E, 0x9F, 0xA0, 0xA1, 0xA2},
-    AUTH: {0x00, 0x18},
-}
+MAY_REPEAT = {each.name for each in rules.PROPERTY_TABLE if each.may_repeat} | {"subscription_identifier"}
+BROKER_PROPERTIES = {packet_type: {each.name for each in rules.properties_of(packet_type, "broker")} for packet_type in NAMES}
+BROKER_REASONS = {packet_type: reasons for packet_type in NAMES if (reasons := rules.reasons_of(packet_type, "broker"))}
 
 
 class Malformed(Exception):
