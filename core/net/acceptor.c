@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -49,9 +48,6 @@ static void acceptor_welcome(struct acceptor *acceptor, int descriptor)
         atomic_fetch_sub_explicit(&shard->broker->connection_count, 1, memory_order_relaxed);
         return;
     }
-    const int on = 1;
-    if (acceptor->listener->family != CONFIG_UNIX)
-        setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     listener_ref(acceptor->listener);
     client_init(&connection->client, shard);
     connection_start(connection);

@@ -7,6 +7,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -120,6 +121,8 @@ static int socket_bind(const union address *address, bool is_shared, struct list
     /* IPv4 has a socket of its own, so that its peers aren't shown as mapped addresses. */
     if (address->any.sa_family == AF_INET6)
         is_set = is_set && setsockopt(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) == 0;
+    /* Accepted sockets inherit it. */
+    is_set = is_set && setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) == 0;
     if (!is_set)
         return socket_failed(descriptor, failure, "set up the socket for");
     if (bind(descriptor, &address->any, address_size(address)) != 0)

@@ -10,6 +10,15 @@ enum {
     OUTFLOW_ROUNDS = 8 /* system calls for one connection in one turn: others wait */
 };
 
+/* For one vector send() is the shorter way through the kernel. */
+static ssize_t outflow_send(int descriptor, struct iovec *vectors, int count)
+{
+    if (count == 1)
+        return send(descriptor, vectors[0].iov_base, vectors[0].iov_len, MSG_NOSIGNAL | MSG_DONTWAIT);
+    struct msghdr message = {.msg_iov = vectors, .msg_iovlen = (size_t)count};
+    return sendmsg(descriptor, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
 /* Writes once. True: go on, the socket took it all. */
 static bool outflow_write_once(int descriptor, struct output *output, struct output_pool *pool,
                                enum outflow_result *result)
@@ -19,8 +28,7 @@ static bool outflow_write_once(int descriptor, struct output *output, struct out
     size_t length = 0;
     for (int i = 0; i < count; i++)
         length += vectors[i].iov_len;
-    struct msghdr message = {.msg_iov = vectors, .msg_iovlen = (size_t)count};
-    ssize_t written = sendmsg(descriptor, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    ssize_t written = outflow_send(descriptor, vectors, count);
     if (written < 0) {
         bool is_blocked = errno == EAGAIN || errno == EINTR;
         *result = is_blocked ? OUTFLOW_PENDING : OUTFLOW_FAILED;

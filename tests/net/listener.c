@@ -2,6 +2,7 @@
 #include "net/listener_set.h"
 
 #include <criterion/criterion.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -52,6 +53,25 @@ Test(listener, every_worker_has_a_socket_on_the_same_port_of_each_address)
         for (uint32_t worker = 0; worker < 3; worker++)
             cr_assert_geq(listener_acceptors(listener, worker)[i].descriptor, 0);
     }
+    listener_set_retire(set, NULL);
+}
+
+Test(listener, what_is_sent_to_its_clients_does_not_wait_for_their_acknowledgements)
+{
+    struct problems problems = {0};
+    struct config_listener definition = definition_of("a", "127.0.0.1", CONFIG_ADDRESS, 0);
+    struct listener_set *set = set_of(&definition, 1, NULL, &problems);
+    cr_assert_not_null(set);
+    int client = socket(AF_INET, SOCK_STREAM, 0), accepted = -1;
+    cr_assert_eq(connect(client, &set->listeners[0]->addresses[0].any, sizeof(struct sockaddr_in)), 0);
+    for (uint32_t worker = 0; accepted < 0; worker = (worker + 1) % 3)
+        accepted = accept(listener_acceptors(set->listeners[0], worker)[0].descriptor, NULL, NULL);
+    int is_on = 0;
+    socklen_t size = sizeof(is_on);
+    cr_assert_eq(getsockopt(accepted, IPPROTO_TCP, TCP_NODELAY, &is_on, &size), 0);
+    cr_assert(is_on);
+    close(accepted);
+    close(client);
     listener_set_retire(set, NULL);
 }
 
