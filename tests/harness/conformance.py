@@ -56,6 +56,10 @@ class Results:
     def pytest_runtest_logreport(self, report):
         self.note(report.nodeid, report.outcome, report.user_properties)
 
+    def pytest_collectreport(self, report):
+        if report.failed:  # a file that can't be read, as of an identifier that no list has
+            self.note(report.nodeid, "failed", [])
+
     def pytest_collection_finish(self, session):
         if session.config.option.collectonly:
             for item in session.items:
