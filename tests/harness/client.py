@@ -209,6 +209,22 @@ class Client:
         self.connack = self.expect(mqtt.CONNACK, reason=reason)
         return self.connack
 
+    def expect_refusal(self, reasons=(), return_code=None):
+        """The CONNECT that was sent is turned down. MQTT 5.0 lets the broker say why in CONNACK, with one of `reasons`;
+        before, it says so with the one `return_code` that there is for it, or else nothing [MQTT-3.1.4-1]."""
+        try:
+            packet = self._read(LIMIT)
+        except Closed:
+            assert self.version >= 5 or return_code is None, f"expected CONNACK with return code {return_code}"
+            return
+        except TimeoutError:
+            raise AssertionError(f"expected a refusal within {LIMIT:g} s") from None
+        assert packet.type == mqtt.CONNACK, f"expected a refusal, got {packet}"
+        allowed = set(reasons) if self.version >= 5 else {return_code} - {None}
+        assert packet.reason in allowed, f"expected a refusal with {sorted(map(hex, allowed))}, got {packet}"
+        assert packet.session_present is False, packet
+        self.expect_closed()
+
     def next_identifier(self):
         return next(self.identifiers)
 

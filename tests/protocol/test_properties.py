@@ -77,22 +77,6 @@ def test_a_request_finds_its_answer(broker, topic):
     requester.expect_publish(topic + "/answer", b"4", 1, correlation_data=b"\x00\xff")
 
 
-def test_response_information_comes_only_when_asked_for(broker):
-    """[MQTT-3.1.2-28]"""
-    assert broker.connect(properties={"request_response_information": 0}).connack.get("response_information") is None
-    assert broker.connect().connack.get("response_information") is None
-    broker.connect(properties={"request_response_information": 1}).ping()
-
-
-def test_without_problem_information_only_three_packets_have_a_reason_string(broker, topic):
-    """[MQTT-3.1.2-29]: PUBLISH, CONNACK and DISCONNECT may have one"""
-    client = broker.connect(properties={"request_problem_information": 0})
-    client.send(mqtt.unsubscribe(1, [topic]), mqtt.pubrel(7), mqtt.publish(topic, b"", 1, packet_identifier=2))
-    for packet_type in (mqtt.UNSUBACK, mqtt.PUBCOMP, mqtt.PUBACK):
-        packet = client.take(packet_type)
-        assert packet.get("reason_string") is None and packet.all("user_property") == []
-
-
 def test_user_properties_are_allowed_wherever_a_client_may_send_them(broker, topic):
     many = {"user_property": [("a", "b"), ("a", "c")]}
     client = broker.connect(properties=many, will=mqtt.Will("w", properties=many))
