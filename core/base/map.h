@@ -33,7 +33,8 @@ bool map_insert(struct map *map, void *value) __attribute__((warn_unused_result)
 /* The removed value, or NULL. Gives memory back when the map has become sparse. */
 void *map_remove(struct map *map, gmq_view key);
 
-/* Visits all values in no order: start with *position 0, until NULL. The map must not change meanwhile. */
+/* Visits all values in no order: start with *position 0, until NULL. If the map changes meanwhile, some are missed
+ * or visited twice. */
 void *map_next(const struct map *map, size_t *position);
 
 #endif

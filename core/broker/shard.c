@@ -46,13 +46,15 @@ struct shard *shard_new(struct broker *broker, uint32_t index, struct generation
 
 void shard_end_sessions(struct shard *shard)
 {
-    size_t position = 0;
-    struct session *session;
-    while ((session = map_next(&shard->sessions, &position)) != NULL) {
-        will_free(session->will);
-        session->will = NULL;
-        session_end(session);
-        position = 0; /* the map has changed */
+    /* Each round misses some, as the map changes. */
+    while (shard->sessions.count > 0) {
+        size_t position = 0;
+        struct session *session;
+        while ((session = map_next(&shard->sessions, &position)) != NULL) {
+            will_free(session->will);
+            session->will = NULL;
+            session_end(session);
+        }
     }
 }
 
