@@ -39,7 +39,7 @@ struct message *publication_message(struct publication *publication);
 /* The forwarded properties in wire form. */
 gmq_view publication_properties(struct publication *publication);
 
-/* What is left of its message expiry interval, in whole seconds, begun ones counted; it must have one and not be over.
+/* What is left of its message expiry interval, in whole seconds, begun ones counted; it must have one. 0: it is over.
  */
 uint32_t publication_expiry_seconds(const struct publication *publication, const struct shard *shard);
 

@@ -200,7 +200,8 @@ static enum delivery_result send_encoded(struct gmq_client *client, struct publi
 enum delivery_result delivery_send(struct gmq_client *client, struct publication *publication,
                                    const struct delivery_flags *flags)
 {
-    if (publication->parts.expires_ns <= client->shard->now_ns)
+    /* What was sent before doesn't expire any more [MQTT-4.3.3-7]. */
+    if (publication->parts.expires_ns <= client->shard->now_ns && !flags->is_duplicate)
         return DELIVERY_SUPPRESSED; /* [MQTT-3.3.2-5] */
     if (outbound_has_route(client, GMQ_PUBLISH))
         return delivery_send_routed(client, publication, flags);

@@ -204,8 +204,6 @@ static bool session_resend(struct session *session)
         struct publication publication;
         struct delivery_flags flags;
         publication_init_kept(&publication, entry->delivery.message);
-        if (publication.parts.expires_ns <= session->shard->now_ns)
-            publication.parts.expires_ns = UINT64_MAX; /* it was sent: it doesn't expire any more [MQTT-4.3.3-7] */
         flags_of(&entry->delivery, entry->packet_identifier, &flags);
         flags.is_duplicate = true;
         enum delivery_result result = delivery_send(client, &publication, &flags);

@@ -81,6 +81,8 @@ struct message *publication_message(struct publication *publication)
 
 uint32_t publication_expiry_seconds(const struct publication *publication, const struct shard *shard)
 {
+    if (publication->parts.expires_ns <= shard->now_ns)
+        return 0; /* sent again after its time [MQTT-3.3.2-6] */
     uint64_t left_ns = publication->parts.expires_ns - shard->now_ns;
     return (uint32_t)((left_ns + CLOCK_NS_PER_SECOND - 1) / CLOCK_NS_PER_SECOND);
 }
