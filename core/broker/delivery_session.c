@@ -188,16 +188,18 @@ void delivery_to_session(struct session *session, struct publication *publicatio
         session_enqueue(session, publication, order);
 }
 
-/* Sends again what the last connection left unacknowledged, oldest first, under its identifiers [MQTT-4.4.0-1]. */
+/* Sends again what the last connection left unacknowledged, in its order, under its identifiers [MQTT-4.4.0-1]. The
+ * client's receive maximum holds up PUBLISH alone. */
 static bool session_resend(struct session *session)
 {
     struct gmq_client *client = session->client;
     struct inflight_entry *entry;
     while ((entry = inflight_next_unsent(&session->inflight)) != NULL) {
-        if (!delivery_has_room(session, 1))
+        bool is_release = entry->state == INFLIGHT_PUBCOMP;
+        if (!delivery_has_room(session, is_release ? 0 : 1))
             return false;
         inflight_mark_sent(&session->inflight, entry);
-        if (entry->state == INFLIGHT_PUBCOMP) {
+        if (is_release) {
             outbound_ack(client, GMQ_PUBREL, entry->packet_identifier, GMQ_REASON_SUCCESS);
             continue;
         }

@@ -38,9 +38,7 @@ void flow_pubrec(struct gmq_client *client, uint16_t packet_identifier, gmq_reas
         flow_finish(client->session, entry);
         return;
     }
-    entry->state = INFLIGHT_PUBCOMP;
-    if (entry->delivery.message != NULL)
-        delivery_deinit(&entry->delivery); /* never sent again from here on [MQTT-4.3.3-6] */
+    inflight_release(&client->session->inflight, entry);
     outbound_ack(client, GMQ_PUBREL, packet_identifier, GMQ_REASON_SUCCESS);
 }
 

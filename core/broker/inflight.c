@@ -108,19 +108,29 @@ static bool inflight_is_older(const struct inflight *inflight, const struct infl
     return inflight->next_order - left->order > inflight->next_order - right->order;
 }
 
+/* Which of two is sent again first. */
+static bool inflight_is_before(const struct inflight *inflight, const struct inflight_entry *left,
+                               const struct inflight_entry *right)
+{
+    bool is_release = left->state == INFLIGHT_PUBCOMP;
+    if (is_release != (right->state == INFLIGHT_PUBCOMP))
+        return is_release;
+    return inflight_is_older(inflight, left, right);
+}
+
 struct inflight_entry *inflight_next_unsent(struct inflight *inflight)
 {
     if (inflight->unsent == 0)
         return NULL;
-    struct inflight_entry *oldest = NULL;
+    struct inflight_entry *first = NULL;
     for (uint32_t i = 0; i < inflight->capacity; i++) {
         struct inflight_entry *entry = &inflight->ring[i];
         if (entry->packet_identifier == 0 || entry->is_sent)
             continue;
-        if (oldest == NULL || inflight_is_older(inflight, entry, oldest))
-            oldest = entry;
+        if (first == NULL || inflight_is_before(inflight, entry, first))
+            first = entry;
     }
-    return oldest;
+    return first;
 }
 
 void inflight_mark_sent(struct inflight *inflight, struct inflight_entry *entry)
@@ -130,6 +140,16 @@ void inflight_mark_sent(struct inflight *inflight, struct inflight_entry *entry)
     entry->is_sent = true;
     inflight->sent++;
     inflight->unsent--;
+}
+
+void inflight_release(struct inflight *inflight, struct inflight_entry *entry)
+{
+    inflight_mark_sent(inflight, entry);
+    if (entry->delivery.message != NULL)
+        delivery_deinit(&entry->delivery); /* never sent again from here on [MQTT-4.3.3-6] */
+    if (entry->state != INFLIGHT_PUBCOMP)
+        entry->order = inflight->next_order++;
+    entry->state = INFLIGHT_PUBCOMP;
 }
 
 struct inflight_entry *inflight_next(struct inflight *inflight, const struct inflight_entry *after)

@@ -14,7 +14,7 @@ enum inflight_state {
 
 struct inflight_entry {
     struct delivery delivery;
-    uint32_t order; /* of sending; wraps */
+    uint32_t order; /* of sending PUBLISH, then of PUBREL; wraps */
     uint16_t packet_identifier;
     uint8_t state;
     bool is_sent; /* on this connection: counts for the client's receive maximum */
@@ -47,7 +47,12 @@ void inflight_remove(struct inflight *inflight, struct inflight_entry *entry);
 /* A new connection: nothing was sent on it. */
 void inflight_restart(struct inflight *inflight);
 
-/* The oldest entry that was not sent on this connection, or NULL. */
+/* PUBREC has come: the message is done with, and PUBREL, which goes out on this connection, is what may have to be sent
+ * again, after those that went out before it [MQTT-4.6.0-4]. */
+void inflight_release(struct inflight *inflight, struct inflight_entry *entry);
+
+/* The next entry to be sent again on this connection, or NULL: the oldest, but a PUBREL before any PUBLISH, as only
+ * those may have to wait for the client's receive maximum [MQTT-3.3.4-10]. */
 struct inflight_entry *inflight_next_unsent(struct inflight *inflight);
 void inflight_mark_sent(struct inflight *inflight, struct inflight_entry *entry);
 
