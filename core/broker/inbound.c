@@ -18,6 +18,18 @@ static void inbound_break(struct gmq_client *client, enum mqtt_error error)
     client_close(client, mqtt_error_reason(error), mqtt_error_text(error));
 }
 
+/* Messages that await their PUBREL fill the window; one of QoS 1 is through with its PUBACK, but as it comes it counts,
+ * too (5.0, 3.3.4). Older clients were never told of a maximum. */
+static bool inbound_has_room(struct gmq_client *client)
+{
+    const struct session *session = client->session;
+    if (client->version != GMQ_VERSION_5_0 || session == NULL ||
+        session->incoming.count < client->receive_maximum_promised)
+        return true;
+    client_close(client, GMQ_REASON_RECEIVE_MAXIMUM_EXCEEDED, "more unacknowledged messages than the receive maximum");
+    return false;
+}
+
 /* A QoS 2 message whose identifier is known was delivered before: only its PUBREC is repeated [MQTT-4.3.3-10]. */
 static bool inbound_check_qos_2(struct gmq_client *client, const struct gmq_publish *packet)
 {
@@ -28,11 +40,8 @@ static bool inbound_check_qos_2(struct gmq_client *client, const struct gmq_publ
         outbound_ack(client, GMQ_PUBREC, packet->packet.identifier, GMQ_REASON_SUCCESS);
         return false;
     }
-    if (client->version == GMQ_VERSION_5_0 && session->incoming.count >= client->receive_maximum_promised) {
-        client_close(client, GMQ_REASON_RECEIVE_MAXIMUM_EXCEEDED,
-                     "more unacknowledged messages than the receive maximum");
+    if (!inbound_has_room(client))
         return false;
-    }
     if (!id_set_add(&session->incoming, packet->packet.identifier)) {
         client_close(client, GMQ_REASON_SERVER_BUSY, "out of memory");
         return false;
@@ -62,7 +71,9 @@ static bool inbound_check_publish(struct gmq_client *client, union any_packet *p
         inbound_refuse_topic(client, publish, limit);
         return false;
     }
-    return publish->qos < 2 || inbound_check_qos_2(client, publish);
+    if (publish->qos == 1)
+        return inbound_has_room(client);
+    return publish->qos == 0 || inbound_check_qos_2(client, publish);
 }
 
 /* Re-authentication, and the steps of an authentication, only for who began with one (5.0, 4.12), with the same method.

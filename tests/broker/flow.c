@@ -53,15 +53,17 @@ BROKER_TEST(flow, a_pubrel_that_nobody_waits_for_is_answered_as_unknown)
 
 BROKER_TEST_WITH(flow, a_client_has_no_more_open_than_the_receive_maximum, "'limits': {'receive_maximum': 3}")
 {
-    struct peer *peer = CONNECT(shards, .identifier = "c");
-    for (int i = 0; i < 3; i++)
+    for (uint8_t qos = 1; qos <= 2; qos++) {
+        struct peer *peer = CONNECT(shards, .identifier = "c");
+        for (int i = 0; i < 3; i++)
+            EXPECT_ACK(peer, GMQ_PUBREC, SEND(peer, .topic = "a", .qos = 2));
+        peer_send_ack(peer, GMQ_PUBREL, 1, GMQ_REASON_SUCCESS);
+        EXPECT_ACK(peer, GMQ_PUBCOMP, 1);
+        EXPECT_ACK(peer, GMQ_PUBACK, SEND(peer, .topic = "a", .qos = 1));
         EXPECT_ACK(peer, GMQ_PUBREC, SEND(peer, .topic = "a", .qos = 2));
-    peer_send_ack(peer, GMQ_PUBREL, 1, GMQ_REASON_SUCCESS);
-    EXPECT_ACK(peer, GMQ_PUBCOMP, 1);
-    EXPECT_ACK(peer, GMQ_PUBREC, SEND(peer, .topic = "a", .qos = 2));
-    EXPECT_ACK(peer, GMQ_PUBACK, SEND(peer, .topic = "a", .qos = 1));
-    SEND(peer, .topic = "a", .qos = 2);
-    EXPECT_END(peer, GMQ_REASON_RECEIVE_MAXIMUM_EXCEEDED);
+        SEND(peer, .topic = "a", .qos = qos);
+        EXPECT_END(peer, GMQ_REASON_RECEIVE_MAXIMUM_EXCEEDED);
+    }
 }
 
 /* ---- to the client ---- */
