@@ -6,6 +6,7 @@ import pytest
 
 from harness import packet as mqtt
 from harness.client import lasting, unique
+from harness.clock import let_seconds_pass
 
 
 def test_a_session_ends_when_its_expiry_interval_has_passed(broker, topic):
@@ -35,3 +36,12 @@ def test_the_flows_of_a_lasting_session_survive_many_reconnections(broker, versi
         client = broker.connect(name, version=version, **lasting(version))
         client.expect_publish(topic, str(number), 2)
         client.close() if number % 2 else client.disconnect()
+
+
+def test_a_session_does_not_expire_while_its_client_is_connected(broker, topic):
+    """[MQTT-4.1.0-1]"""
+    client = broker.connect(**lasting(5, expiry=1))
+    client.subscribe((topic, 1))
+    let_seconds_pass(broker)
+    client.publish(topic, b"x", 1)
+    client.expect_publish(topic, b"x", 1)

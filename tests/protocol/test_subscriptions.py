@@ -68,53 +68,6 @@ def test_a_wrong_filter_to_unsubscribe_from_is_refused(broker, version, pattern)
     client.expect_end({0x81, 0x82, 0x8F})
 
 
-def test_overlapping_subscriptions_give_the_highest_qos(broker, version, topic):
-    """[MQTT-3.3.4-2]: one copy with the highest QoS, or one for each"""
-    client, publisher = broker.connect(version=version), broker.connect(version=version)
-    client.subscribe((topic + "/#", 0), (topic + "/a", 2), (topic + "/+", 1), ("end-" + topic, 0))
-    publisher.publish(topic + "/a", b"x", 2)
-    publisher.publish("end-" + topic, b"")
-    got = []
-    while (packet := client.take(mqtt.PUBLISH)).topic == topic + "/a":
-        got.append(packet.qos)
-        if packet.qos:
-            client.acknowledge(packet)
-    assert max(got) == 2 and len(got) in (1, 3)
-
-
-def test_overlapping_subscriptions_bring_all_their_identifiers(broker, topic):
-    """[MQTT-3.3.4-3] to [MQTT-3.3.4-5]"""
-    client, publisher = broker.connect(), broker.connect()
-    client.subscribe((topic + "/#", 1), properties={"subscription_identifier": 1})
-    client.subscribe((topic + "/a", 1), properties={"subscription_identifier": 268435455})
-    client.subscribe((topic + "/+", 1))
-    client.subscribe((topic + "/b", 1), properties={"subscription_identifier": 77})
-    client.subscribe("end-" + topic)
-    publisher.publish(topic + "/a", b"x", 1)
-    publisher.publish("end-" + topic, b"")
-    got = []
-    while (packet := client.take(mqtt.PUBLISH)).topic == topic + "/a":
-        got += packet.all("subscription_identifier")
-        client.acknowledge(packet)
-    assert sorted(got) == [1, 268435455]
-
-
-def test_each_subscriber_gets_its_own_identifiers(broker, topic):
-    clients = [broker.connect() for _ in range(4)]
-    for number, client in enumerate(clients, 1):
-        client.subscribe((topic, 1), properties={"subscription_identifier": number})
-    clients[0].publish(topic, b"x", 1)
-    for number, client in enumerate(clients, 1):
-        assert client.expect_publish(topic, b"x", 1).all("subscription_identifier") == [number]
-
-
-def test_the_publishers_subscription_identifiers_go_nowhere(broker, topic):
-    """A client must not send one [MQTT-3.3.4-6]."""
-    client = broker.connect()
-    client.send(mqtt.publish(topic, b"x", properties={"subscription_identifier": 1}))
-    client.expect_end({0x82, 0x81})
-
-
 def test_a_filter_may_have_many_levels(broker, version, topic):
     deep = topic + "/a" * 100
     client = broker.connect(version=version)
