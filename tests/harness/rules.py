@@ -96,7 +96,7 @@ REASON_TABLE = {
     0x89: ((), {CONNACK, DISCONNECT}),
     0x8A: ((), {CONNACK}),
     0x8B: ((), {DISCONNECT}),
-    0x8C: ((), {CONNACK, DISCONNECT}),
+    0x8C: ((), {CONNACK}),  # 2.4 has it for DISCONNECT, too; 3.14.2.1, which binds [MQTT-3.14.2-1], has not
     0x8D: ((), {DISCONNECT}),
     0x8E: ((), {DISCONNECT}),
     0x8F: ((), _SUBSCRIBED | {DISCONNECT}),
