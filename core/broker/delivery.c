@@ -16,14 +16,14 @@ struct fan_out {
 };
 
 static void fan_out_to(struct fan_out *fan, const struct subscriber *subscriber, struct session *session,
-                       bool is_shared)
+                       struct share_group *group)
 {
     fan->matched++;
     if (subscriber->worker == fan->shard->index && !fan->may_overlap) {
-        target_deliver_single(session, fan->publication, subscriber->options, subscriber->identifier, is_shared);
+        target_deliver_single(session, fan->publication, subscriber->options, subscriber->identifier, group);
         return;
     }
-    if (!target_list_add(&fan->lists[subscriber->worker], &fan->shard->arena, subscriber, session, is_shared))
+    if (!target_list_add(&fan->lists[subscriber->worker], &fan->shard->arena, subscriber, session, group))
         fan->is_short_of_memory = true;
 }
 
@@ -33,7 +33,7 @@ static void fan_out_to_set(struct fan_out *fan, struct subscriber_set *set)
     for (uint32_t i = 0; i < count; i++) {
         struct session *session = subscriber_session(&set->subscribers[i]);
         if (session != NULL)
-            fan_out_to(fan, &set->subscribers[i], session, false);
+            fan_out_to(fan, &set->subscribers[i], session, NULL);
     }
 }
 
@@ -73,7 +73,7 @@ static bool fan_out_to_group(struct fan_out *fan, struct share_group *group)
     struct session *session = subscriber != NULL ? subscriber_session(subscriber) : NULL;
     if (session == NULL)
         return false;
-    fan_out_to(fan, subscriber, session, true);
+    fan_out_to(fan, subscriber, session, group);
     return true;
 }
 

@@ -172,6 +172,16 @@ static void session_launch_new(struct session *session, struct publication *publ
     session_count_drop(session, "the memory of this machine");
 }
 
+/* The session is about to end, so the others of its group are to have the message. */
+static void session_hand_on(struct session *session, struct publication *publication)
+{
+    struct message *message = publication_message(publication);
+    if (message != NULL)
+        session_pass_on(session, message);
+    else
+        session_count_drop(session, "the memory of this machine");
+}
+
 void delivery_to_session(struct session *session, struct publication *publication, const struct delivery_order *order)
 {
     struct gmq_client *client = session->client;
@@ -186,6 +196,8 @@ void delivery_to_session(struct session *session, struct publication *publicatio
         session_launch_new(session, publication, order);
     else if (client != NULL || session_is_resumable(session))
         session_enqueue(session, publication, order);
+    else if (order->is_shared)
+        session_hand_on(session, publication);
 }
 
 /* Sends again what the last connection left unacknowledged, in its order, under its identifiers [MQTT-4.4.0-1]. The

@@ -8,7 +8,7 @@
 enum { TARGET_FIRST_CAPACITY = 32 };
 
 bool target_list_add(struct target_list *list, struct arena *arena, const struct subscriber *subscriber,
-                     struct session *session, bool is_shared)
+                     struct session *session, struct share_group *group)
 {
     if (list->count == list->capacity) {
         uint32_t capacity = list->capacity == 0 ? TARGET_FIRST_CAPACITY : list->capacity * 2;
@@ -22,9 +22,9 @@ bool target_list_add(struct target_list *list, struct arena *arena, const struct
     }
     list->targets[list->count++] = (struct delivery_target){
         .session = session,
+        .group = group,
         .identifier = subscriber->identifier,
         .options = subscriber->options,
-        .is_shared = is_shared,
     };
     return true;
 }
@@ -40,15 +40,26 @@ static uint8_t target_qos(const struct publication *publication, uint8_t options
     return granted < publication->parts.qos ? granted : publication->parts.qos;
 }
 
-void target_deliver_single(struct session *session, struct publication *publication, uint8_t options,
-                           uint32_t identifier, bool is_shared)
+/* Nobody of the group has begun to receive it (5.0, 4.8.2). */
+static void target_hand_on(struct session *ended, struct publication *publication, struct share_group *group)
 {
+    struct session *except = publication->except;
+    publication->except = ended;
+    (void)delivery_to_group(ended->shard, publication, group);
+    publication->except = except;
+}
+
+void target_deliver_single(struct session *session, struct publication *publication, uint8_t options,
+                           uint32_t identifier, struct share_group *group)
+{
+    if (session->is_ended && group != NULL)
+        target_hand_on(session, publication, group);
     if (session->is_ended || target_is_own(session, publication, options))
         return;
     struct delivery_order order = {
         .qos = target_qos(publication, options),
         .is_retained = publication->parts.is_retained && (options & SUBSCRIBE_RETAIN_AS_PUBLISHED) != 0,
-        .is_shared = is_shared,
+        .is_shared = group != NULL,
         .identifier_count = identifier != 0 ? 1 : 0,
         .identifiers = &identifier,
     };
@@ -63,7 +74,7 @@ static void target_list_merge(struct shard *shard, struct target_list *list, con
     for (uint32_t i = 0; i < list->count; i++) {
         struct delivery_target *target = &list->targets[i];
         struct session *session = target->session;
-        if (target->is_shared || session->is_ended)
+        if (target->group != NULL || session->is_ended)
             continue;
         if (target_is_own(session, publication, target->options)) {
             target->session = NULL;
@@ -93,7 +104,7 @@ static void target_deliver_merged(struct shard *shard, struct target_list *list,
         most++;
     uint32_t *identifiers = arena_alloc(&shard->arena, (most + 1) * sizeof *identifiers);
     if (identifiers == NULL) { /* better with one of its identifiers than not at all */
-        target_deliver_single(first->session, publication, first->options, first->identifier, false);
+        target_deliver_single(first->session, publication, first->options, first->identifier, NULL);
         return;
     }
     uint32_t count = 0;
@@ -120,7 +131,7 @@ void target_list_deliver(struct shard *shard, struct target_list *list, struct p
         if (target->session == NULL)
             continue;
         if (target->next == 0)
-            target_deliver_single(target->session, publication, target->options, target->identifier, target->is_shared);
+            target_deliver_single(target->session, publication, target->options, target->identifier, target->group);
         else
             target_deliver_merged(shard, list, target, publication);
     }

@@ -7,10 +7,10 @@
 /* One subscription that matched. */
 struct delivery_target {
     struct session *session;
-    uint32_t identifier; /* subscription identifier, 0: none */
-    uint32_t next;       /* of the same session, as index + 1; 0: none */
+    struct share_group *group; /* that it was chosen from; NULL: not shared */
+    uint32_t identifier;       /* subscription identifier, 0: none */
+    uint32_t next;             /* of the same session, as index + 1; 0: none */
     uint8_t options;
-    bool is_shared;
 };
 
 /* In an arena; all zero is empty. */
@@ -22,7 +22,7 @@ struct target_list {
 
 /* False: memory is out. */
 bool target_list_add(struct target_list *list, struct arena *arena, const struct subscriber *subscriber,
-                     struct session *session, bool is_shared);
+                     struct session *session, struct share_group *group);
 
 /* Delivers to each session of the list once, all of them this worker's. */
 void target_list_deliver(struct shard *shard, struct target_list *list, struct publication *publication);
@@ -31,8 +31,9 @@ void target_list_deliver(struct shard *shard, struct target_list *list, struct p
 bool target_list_post(struct shard *shard, uint32_t worker, const struct target_list *list,
                       struct publication *publication);
 
-/* Delivers to one subscriber of this worker that has just one matching subscription. */
+/* Delivers to one subscriber of this worker that has just one matching subscription. If its session has ended on the
+ * way, what is shared goes to another member. */
 void target_deliver_single(struct session *session, struct publication *publication, uint8_t options,
-                           uint32_t identifier, bool is_shared);
+                           uint32_t identifier, struct share_group *group);
 
 #endif

@@ -177,3 +177,40 @@ BROKER_TEST(share, members_that_come_and_go_leave_none_without_its_share)
     for (int i = 0; i < MEMBERS; i++)
         cr_assert_eq(count(group.members[i]), 10);
 }
+
+/* The will of a member is for the others of its group, also where its session ends with its connection. */
+BROKER_TEST(share, the_will_of_a_member_whose_session_ends_goes_to_another)
+{
+    struct letter will = {.topic = "a/will", .payload = "gone", .qos = 1};
+    struct peer *gone = CONNECT(shards, .identifier = "m0", .will = will);
+    SUBSCRIBE(gone, "$share/g/a/#", 1);
+    struct peer *away = CONNECT(shards, .identifier = "m1", .expiry = 100);
+    SUBSCRIBE(away, "$share/g/a/#", 1);
+    peer_break(away);
+
+    CONNECT(shards, .identifier = "m0"); /* its session is not to be resumed, and ends */
+
+    EXPECT(CONNECT(shards, .identifier = "m1", .expiry = 100), "a/will", "gone");
+}
+
+/* Messages and a CONNECT that ends the member's session, one by one so many turns of the workers apart that in one of
+ * the rounds a message is on its way to the session when it ends. */
+BROKER_TEST(share, what_was_on_its_way_to_a_member_whose_session_ends_goes_to_another)
+{
+    struct peer *stays = CONNECT(shards, .identifier = "m0");
+    SUBSCRIBE(stays, "$share/g/a/#", 1);
+    struct peer *from = CONNECT(shards, .identifier = "from");
+    from->is_held = true;
+    for (int turns = 0; turns < 8; turns++) {
+        SUBSCRIBE(CONNECT(shards, .identifier = "m1"), "$share/g/a/#", 1);
+        struct peer *again = peer_open(shards);
+        again->is_held = true;
+        peer_send_connect(again, &(struct hello){.identifier = "m1", .is_clean = true});
+        for (int turn = 0; turn < turns; turn++)
+            shards_turn(shards);
+        for (int i = 0; i < 4; i++)
+            SEND(from, .topic = "a/b", .payload = "x", .qos = 1);
+        shards_settle(shards);
+        cr_assert_eq(count(stays), 4, "with %d turns between them", turns);
+    }
+}
