@@ -24,6 +24,7 @@ struct peer {
     uint8_t version;
     bool is_held; /* sends without settling */
     bool is_session_present;
+    uint64_t closed_ns; /* when the broker was done with the connection; 0: not yet */
 };
 
 /* A message; zeros are defaults. */

@@ -60,6 +60,7 @@ void peer_closed(struct peer *peer)
     bool may_be_cut = peer->budget != SIZE_MAX || peer->shards->is_short_of_memory;
     demand(peer->partial_length == 0 || may_be_cut, "the broker closed in the middle of a packet");
     peer->partial_length = 0;
+    peer->closed_ns = peer->shards->now_ns;
 }
 
 void peer_read_only(struct peer *peer, size_t bytes)
