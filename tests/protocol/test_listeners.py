@@ -9,20 +9,6 @@ import pytest
 from harness.client import Client
 
 
-def test_clients_of_all_listeners_meet(start_broker, version, topic, tmp_path):
-    path = str(tmp_path / "mqtt.sock")
-    broker = start_broker(listeners=[{"name": "four", "bind": "127.0.0.1", "port": 0},
-                                     {"name": "six", "bind": "::1", "port": 0},
-                                     {"name": "local", "bind": path}])
-    clients = [broker.connect(version=version, listener=name) for name in ("four", "six", "local")]
-    for client in clients:
-        client.subscribe((topic, 1))
-    for client in clients:
-        client.publish(topic, b"x", 1)
-        for other in clients:
-            other.expect_publish(topic, b"x", 1)
-
-
 @pytest.mark.ours("mosquitto's localhost needs a port")
 def test_localhost_means_both_address_families(start_broker, topic):
     broker = start_broker(listeners=[{"name": "mqtt", "bind": "localhost", "port": 0}])
