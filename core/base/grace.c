@@ -123,6 +123,11 @@ void grace_leave(struct grace_reader *reader)
     pthread_mutex_unlock(&grace->mutex);
 }
 
+struct grace *grace_of(const struct grace_reader *reader)
+{
+    return reader->grace;
+}
+
 void grace_quiescent(struct grace_reader *reader)
 {
     uint64_t epoch = atomic_load_explicit(&reader->grace->epoch, memory_order_acquire);

@@ -27,6 +27,9 @@ struct grace_reader *grace_join(struct grace *grace);
  * grace_free. */
 void grace_leave(struct grace_reader *reader);
 
+/* What it reads. */
+struct grace *grace_of(const struct grace_reader *reader);
+
 /* Called by the reader's thread when it holds no reference to shared objects. */
 void grace_quiescent(struct grace_reader *reader);
 void grace_offline(struct grace_reader *reader); /* before a sleep: nobody waits for this reader */

@@ -5,7 +5,6 @@
 
 #include <malloc.h>
 #include <stdatomic.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -135,6 +134,11 @@ char *mem_copy_text(const char *text, size_t length)
 void mem_free(void *block)
 {
     free(block);
+}
+
+bool mem_is_out(void)
+{
+    return must_fail();
 }
 
 int mem_fail_after(uint64_t count)

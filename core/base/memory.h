@@ -2,6 +2,7 @@
 #ifndef BASE_MEMORY_H
 #define BASE_MEMORY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -32,6 +33,10 @@ char *mem_copy_text(const char *text, size_t length) __attribute__((warn_unused_
 
 /* NULL is allowed. */
 void mem_free(void *block);
+
+/* For allocators on top of this one: whether a test wants this allocation to fail. Counts as one; see mem_fail_after.
+ */
+bool mem_is_out(void);
 
 /* For tests: the `count`-th allocation from now on fails, and only it (1 is the next one; 0 turns it off). Returns
  * whether the failure of the last setting has happened. Process-wide. */

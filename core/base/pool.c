@@ -42,7 +42,7 @@ static size_t slab_objects(size_t span, size_t object_size)
 void pool_init(struct pool *pool, size_t object_size)
 {
     assert(object_size != 0 && object_size < SIZE_MAX / 64);
-    object_size = (object_size + 15) / 16 * 16;
+    object_size = (object_size + 7) / 8 * 8;
     size_t span = POOL_SPAN;
     while (slab_objects(span, object_size) < POOL_OBJECTS_MIN)
         span *= 2;

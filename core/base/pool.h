@@ -19,7 +19,8 @@ struct pool {
     size_t fewest_empty; /* since the last pool_trim: so many were not needed */
 };
 
-/* `object_size` is rounded up to a multiple of 16. Slabs are about 64 KiB (more for large objects). */
+/* `object_size` is rounded up to a multiple of 8; objects whose size is a multiple of 16 are aligned to that. Slabs are
+ * about 64 KiB (more for large objects). */
 void pool_init(struct pool *pool, size_t object_size);
 
 /* All objects must have been freed. */

@@ -24,15 +24,15 @@ Test(pool, a_freed_object_is_used_again)
     pool_deinit(&pool);
 }
 
-Test(pool, sizes_are_rounded_up_to_sixteen)
+Test(pool, sizes_are_rounded_up_to_eight)
 {
     struct pool pool;
     for (size_t size = 1; size <= 64; size++) {
         pool_init(&pool, size);
         void *object = pool_alloc(&pool);
 
-        cr_assert_eq(pool.object_size, (size + 15) / 16 * 16);
-        cr_assert_eq((uintptr_t)object % 16, 0);
+        cr_assert_eq(pool.object_size, (size + 7) / 8 * 8);
+        cr_assert_eq((uintptr_t)object % (pool.object_size % 16 == 0 ? 16 : 8), 0);
 
         pool_free(&pool, object);
         pool_deinit(&pool);
