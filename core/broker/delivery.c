@@ -15,74 +15,75 @@ struct fan_out {
     struct target_list lists[BROKER_WORKERS_MAX];
 };
 
-static void fan_out_to(struct fan_out *fan, const struct subscriber *subscriber, struct session *session,
-                       struct share_group *group)
+static void fan_out_to(struct fan_out *fan, const struct subscriber *subscriber, struct share_group *group)
 {
     fan->matched++;
     if (subscriber->worker == fan->shard->index && !fan->may_overlap) {
-        target_deliver_single(session, fan->publication, subscriber->options, subscriber->identifier, group);
+        target_deliver_single(subscriber->session, fan->publication, subscriber->options, subscriber->identifier,
+                              group);
         return;
     }
-    if (!target_list_add(&fan->lists[subscriber->worker], &fan->shard->arena, subscriber, session, group))
+    if (!target_list_add(&fan->lists[subscriber->worker], &fan->shard->arena, subscriber, group))
         fan->is_short_of_memory = true;
 }
 
-static void fan_out_to_set(struct fan_out *fan, struct subscriber_set *set)
+/* The set's count is taken before the first subscriber is looked at: who leaves that place and comes back is then
+ * behind it, and not met twice. */
+static void fan_out_to_plain(struct fan_out *fan, struct filter_subscribers *filter)
 {
-    uint32_t count = atomic_load_explicit(&set->count, memory_order_acquire);
+    struct subscriber_set *set = filter_set(filter);
+    uint32_t count = set != NULL ? atomic_load_explicit(&set->count, memory_order_acquire) : 0;
+    struct subscriber subscriber;
+    if (subscriber_read(&filter->first, &subscriber))
+        fan_out_to(fan, &subscriber, NULL);
     for (uint32_t i = 0; i < count; i++) {
-        struct session *session = subscriber_session(&set->subscribers[i]);
-        if (session != NULL)
-            fan_out_to(fan, &set->subscribers[i], session, NULL);
+        if (subscriber_read(&set->entries[i], &subscriber))
+            fan_out_to(fan, &subscriber, NULL);
     }
 }
 
 /* Presence may be read on any worker; the session's other fields only on its own. Whose turn it is goes round, so that
- * each member gets its share; a member that is away or can't keep up is passed over while another is ready. */
-static struct subscriber *group_choose(struct share_group *group, const struct session *except)
+ * each member gets its share; a member that is away or can't keep up is passed over while another is ready. False:
+ * there is none. */
+static bool group_choose(struct share_group *group, const struct session *except, struct subscriber *best)
 {
     struct subscriber_set *set = atomic_load_explicit(&group->members, memory_order_acquire);
     uint32_t count = set != NULL ? atomic_load_explicit(&set->count, memory_order_acquire) : 0;
     if (count == 0)
-        return NULL;
+        return false;
     uint32_t turn = atomic_fetch_add_explicit(&group->turn, 1, memory_order_relaxed);
     uint32_t passed_over = 0;
-    struct subscriber *best = NULL;
     int best_presence = -1;
     for (uint32_t i = 0; i < count && best_presence < SESSION_READY; i++) {
-        struct subscriber *subscriber = &set->subscribers[(turn + i) % count];
-        struct session *session = subscriber_session(subscriber);
-        if (session == NULL || session == except)
+        struct subscriber subscriber;
+        if (!subscriber_read(&set->entries[(turn + i) % count], &subscriber) || subscriber.session == except)
             continue;
-        int presence = atomic_load_explicit(&session->presence, memory_order_relaxed);
+        int presence = atomic_load_explicit(&subscriber.session->presence, memory_order_relaxed);
         if (presence <= best_presence)
             continue;
-        best = subscriber;
+        *best = subscriber;
         best_presence = presence;
         passed_over = i;
     }
     /* Else who stands behind them would have their turns, too. */
     if (passed_over > 0)
         atomic_fetch_add_explicit(&group->turn, passed_over, memory_order_relaxed);
-    return best;
+    return best_presence >= 0;
 }
 
 static bool fan_out_to_group(struct fan_out *fan, struct share_group *group)
 {
-    struct subscriber *subscriber = group_choose(group, fan->publication->except);
-    struct session *session = subscriber != NULL ? subscriber_session(subscriber) : NULL;
-    if (session == NULL)
+    struct subscriber subscriber;
+    if (!group_choose(group, fan->publication->except, &subscriber))
         return false;
-    fan_out_to(fan, subscriber, session, group);
+    fan_out_to(fan, &subscriber, group);
     return true;
 }
 
 static void fan_out_to_filter(struct fan_out *fan, struct filter_subscribers *filter)
 {
-    struct subscriber_set *set = atomic_load_explicit(&filter->set, memory_order_acquire);
-    if (set != NULL)
-        fan_out_to_set(fan, set);
-    struct share_group *group = atomic_load_explicit(&filter->groups, memory_order_acquire);
+    fan_out_to_plain(fan, filter);
+    struct share_group *group = filter_groups(filter);
     for (; group != NULL; group = atomic_load_explicit(&group->next, memory_order_acquire))
         (void)fan_out_to_group(fan, group);
 }

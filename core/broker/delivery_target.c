@@ -8,7 +8,7 @@
 enum { TARGET_FIRST_CAPACITY = 32 };
 
 bool target_list_add(struct target_list *list, struct arena *arena, const struct subscriber *subscriber,
-                     struct session *session, struct share_group *group)
+                     struct share_group *group)
 {
     if (list->count == list->capacity) {
         uint32_t capacity = list->capacity == 0 ? TARGET_FIRST_CAPACITY : list->capacity * 2;
@@ -21,7 +21,7 @@ bool target_list_add(struct target_list *list, struct arena *arena, const struct
         list->capacity = capacity;
     }
     list->targets[list->count++] = (struct delivery_target){
-        .session = session,
+        .session = subscriber->session,
         .group = group,
         .identifier = subscriber->identifier,
         .options = subscriber->options,

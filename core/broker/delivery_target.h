@@ -22,7 +22,7 @@ struct target_list {
 
 /* False: memory is out. */
 bool target_list_add(struct target_list *list, struct arena *arena, const struct subscriber *subscriber,
-                     struct session *session, struct share_group *group);
+                     struct share_group *group);
 
 /* Delivers to each session of the list once, all of them this worker's. */
 void target_list_deliver(struct shard *shard, struct target_list *list, struct publication *publication);

@@ -31,6 +31,12 @@ static void retained_release(struct grace_retired *retired)
     retained_free(LIST_OBJECT(retired, struct retained, retired));
 }
 
+static void retained_free_value(void *owner, void *value)
+{
+    (void)owner;
+    retained_free(value);
+}
+
 static struct retained *retained_new(struct message *message)
 {
     struct retained *retained = mem_alloc(sizeof(*retained));
@@ -68,7 +74,7 @@ void retained_store_free(struct retained_store *store)
 {
     if (store == NULL)
         return;
-    topic_tree_deinit_values(&store->tree, retained_free);
+    topic_tree_deinit_values(&store->tree, retained_free_value);
     pthread_mutex_destroy(&store->mutex);
     mem_free(store);
 }

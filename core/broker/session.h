@@ -23,12 +23,6 @@ struct retained_run;
 /* What other workers may read of a session, to choose a member of a shared subscription. */
 enum session_presence { SESSION_OFFLINE, SESSION_CONGESTED, SESSION_READY };
 
-/* One entry of the session's own list of subscriptions: where it stands in the index. */
-struct session_subscription {
-    struct topic_node *node; /* of the filter */
-    char *share_name;        /* terminated, owned; NULL: not shared */
-};
-
 struct session {
     union {
         struct wheel_timer timer;     /* expiry; or the will's delay, whichever comes first */
@@ -45,16 +39,16 @@ struct session {
     uint32_t mark_slot;
     uint32_t subscription_count;
     uint32_t subscription_capacity;
-    struct session_subscription *subscriptions;
-    uint64_t ends_ns;              /* when it expires; UINT64_MAX: not running or never */
-    uint64_t will_ns;              /* when its will is due; UINT64_MAX */
-    struct will *will;             /* or NULL */
-    struct inflight inflight;      /* towards the client */
-    struct id_set incoming;        /* packet identifiers of QoS 2 messages from the client, PUBREL awaited */
-    struct queue queue;            /* waits for room in inflight or for the client */
-    struct retained_run *retained; /* retained messages that are still to be sent, or NULL */
-    struct bytes *bytes;           /* plugins' */
-    uint64_t dropped;              /* messages at the limits of the queue */
+    subscription_place *subscriptions; /* its own list: where they stand in the index */
+    uint64_t ends_ns;                  /* when it expires; UINT64_MAX: not running or never */
+    uint64_t will_ns;                  /* when its will is due; UINT64_MAX */
+    struct will *will;                 /* or NULL */
+    struct inflight inflight;          /* towards the client */
+    struct id_set incoming;            /* packet identifiers of QoS 2 messages from the client, PUBREL awaited */
+    struct queue queue;                /* waits for room in inflight or for the client */
+    struct retained_run *retained;     /* retained messages that are still to be sent, or NULL */
+    struct bytes *bytes;               /* plugins' */
+    uint64_t dropped;                  /* messages at the limits of the queue */
     struct log_limiter limiter;
 };
 

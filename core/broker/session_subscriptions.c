@@ -5,23 +5,12 @@
 #include "broker/session.h"
 #include "broker/topic_limits.h"
 
-#include <stdio.h>
-#include <string.h>
-
-static bool subscription_is(const struct session_subscription *entry, const struct topic_node *node,
-                            gmq_view share_name)
-{
-    if (entry->node != node || (entry->share_name == NULL) != (share_name.length == 0))
-        return false;
-    return entry->share_name == NULL || gmq_view_equals(share_name, entry->share_name);
-}
-
 static bool session_list_reserve(struct session *session)
 {
     if (session->subscription_count < session->subscription_capacity)
         return true;
     uint32_t capacity = session->subscription_capacity == 0 ? 1 : session->subscription_capacity * 2;
-    struct session_subscription *list = mem_realloc(session->subscriptions, capacity * sizeof *list);
+    subscription_place *list = mem_realloc(session->subscriptions, capacity * sizeof *list);
     if (list == NULL)
         return false;
     session->subscriptions = list;
@@ -33,40 +22,27 @@ static bool session_list_reserve(struct session *session)
 static gmq_reason session_list_add(struct session *session, gmq_view filter, uint8_t options, uint32_t identifier,
                                    bool *is_new)
 {
-    gmq_view share_name = {NULL, 0};
-    gmq_view inner;
-    char *share_copy = NULL;
-    if (topic_split_shared(filter, &share_name, &inner)) {
-        share_copy = mem_copy_text(share_name.data, share_name.length);
-        if (share_copy == NULL)
-            return GMQ_REASON_UNSPECIFIED_ERROR;
-    }
     struct shard *shard = session->shard;
-    struct subscriber subscriber = {.identifier = identifier, .options = options, .worker = (uint8_t)shard->index};
-    atomic_init(&subscriber.session, session);
-    struct topic_node *node = NULL;
+    struct subscriber subscriber = {
+        .session = session, .identifier = identifier, .options = options, .worker = (uint8_t)shard->index};
+    subscription_place place = 0;
     enum subscription_change change = SUBSCRIPTION_NO_MEMORY;
     if (session_list_reserve(session))
-        change = subscription_add(shard->broker->subscriptions, shard->reader, filter, &subscriber, &node);
-    if (change == SUBSCRIPTION_NEW)
-        session->subscriptions[session->subscription_count++] =
-            (struct session_subscription){.node = node, .share_name = share_copy};
-    else
-        mem_free(share_copy);
+        change = subscription_add(shard->broker->subscriptions, shard->reader, filter, &subscriber, &place);
     *is_new = change == SUBSCRIPTION_NEW;
+    if (*is_new)
+        session->subscriptions[session->subscription_count++] = place;
     return change == SUBSCRIPTION_NO_MEMORY ? GMQ_REASON_UNSPECIFIED_ERROR : (gmq_reason)(options & SUBSCRIBE_QOS_MASK);
 }
 
 /* Where a filter stands in the list; the count if it isn't there. */
 static uint32_t session_list_find(const struct session *session, gmq_view filter)
 {
-    gmq_view share_name = {NULL, 0};
-    gmq_view inner = filter;
-    (void)topic_split_shared(filter, &share_name, &inner);
-    const struct topic_node *node = subscription_node(session->shard->broker->subscriptions, inner);
+    subscription_place place = subscription_find(session->shard->broker->subscriptions, filter);
+    if (place == 0)
+        return session->subscription_count;
     uint32_t index = 0;
-    while (index < session->subscription_count &&
-           (node == NULL || !subscription_is(&session->subscriptions[index], node, share_name)))
+    while (index < session->subscription_count && session->subscriptions[index] != place)
         index++;
     return index;
 }
@@ -102,7 +78,6 @@ gmq_reason session_subscribe(struct session *session, gmq_view filter, uint8_t o
 
 static void session_list_remove(struct session *session, uint32_t index)
 {
-    mem_free(session->subscriptions[index].share_name);
     session->subscriptions[index] = session->subscriptions[--session->subscription_count];
     if (session->subscription_count > 0)
         return;
@@ -117,36 +92,16 @@ gmq_reason session_unsubscribe(struct session *session, gmq_view filter)
     uint32_t index = session_list_find(session, filter);
     if (index == session->subscription_count)
         return GMQ_REASON_NO_SUBSCRIPTION_EXISTED;
-    (void)subscription_remove(shard->broker->subscriptions, shard->reader, filter, session);
+    (void)subscription_leave(shard->broker->subscriptions, shard->reader, session->subscriptions[index], session);
     session_list_remove(session, index);
     return GMQ_REASON_SUCCESS;
-}
-
-/* Room for any filter, on the stack: the end of a session must not fail for want of memory. */
-struct filter_text {
-    char text[UINT16_MAX + 1];
-};
-
-/* "$share/NAME/" and the filter of an entry, as the client wrote it. */
-static gmq_view session_list_filter(const struct session_subscription *entry, struct filter_text *filter)
-{
-    size_t used = 0;
-    if (entry->share_name != NULL)
-        used = (size_t)snprintf(filter->text, sizeof filter->text, "$share/%s/", entry->share_name);
-    size_t length = topic_node_path(entry->node, filter->text + used, sizeof filter->text - used);
-    return gmq_view_make(filter->text, used + length);
 }
 
 void session_unsubscribe_all(struct session *session)
 {
     struct shard *shard = session->shard;
-    struct filter_text text;
-    for (uint32_t i = 0; i < session->subscription_count; i++) {
-        struct session_subscription *entry = &session->subscriptions[i];
-        gmq_view filter = session_list_filter(entry, &text);
-        (void)subscription_remove(shard->broker->subscriptions, shard->reader, filter, session);
-        mem_free(entry->share_name);
-    }
+    for (uint32_t i = 0; i < session->subscription_count; i++)
+        (void)subscription_leave(shard->broker->subscriptions, shard->reader, session->subscriptions[i], session);
     mem_free(session->subscriptions);
     session->subscriptions = NULL;
     session->subscription_count = 0;
@@ -156,23 +111,18 @@ void session_unsubscribe_all(struct session *session)
 /* The first of the session's groups that the topic belongs to, and that has another member, takes the message. */
 void session_pass_on(struct session *session, struct message *message)
 {
-    struct filter_text text;
+    char filter[UINT16_MAX];
     struct publication publication;
     publication_init_kept(&publication, message);
     publication.except = session;
     bool is_taken = false;
     for (uint32_t i = 0; i < session->subscription_count && !is_taken; i++) {
-        const struct session_subscription *entry = &session->subscriptions[i];
-        if (entry->share_name == NULL)
+        struct share_group *group = subscription_group(session->subscriptions[i]);
+        if (group == NULL)
             continue;
-        gmq_view share_name = {NULL, 0};
-        gmq_view inner = {NULL, 0};
-        (void)topic_split_shared(session_list_filter(entry, &text), &share_name, &inner);
-        if (!topic_matches(inner, message_topic(message)))
-            continue;
-        const struct filter_subscribers *filters = topic_node_value(entry->node);
-        struct share_group *group = filters != NULL ? share_group_find(filters, share_name) : NULL;
-        is_taken = group != NULL && delivery_to_group(session->shard, &publication, group);
+        size_t length = subscription_filter(session->subscriptions[i], filter, sizeof(filter));
+        if (topic_matches(gmq_view_make(filter, length), message_topic(message)))
+            is_taken = delivery_to_group(session->shard, &publication, group);
     }
     publication_deinit(&publication);
 }

@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-enum { SHARD_SWEEP_MOST = 1000, SHARD_PUMP_MOST = 1000 };
+enum { SHARD_SWEEP_MOST = 1000, SHARD_PUMP_MOST = 1000, SHARD_COLLECT_MOST = 10000 };
 
 void (*shard_stop_plugin_watchers)(struct shard *shard, const struct gmq_plugin *plugin);
 
@@ -101,8 +101,10 @@ void shard_tick(struct shard *shard)
 {
     shard_call_back(shard, GMQ_EVENT_TICK, NULL);
     output_pool_trim(&shard->outputs);
-    if (shard->index == 0)
-        retained_store_sweep(shard->broker->retained, shard->reader, shard->now_ns, SHARD_SWEEP_MOST);
+    if (shard->index != 0)
+        return;
+    retained_store_sweep(shard->broker->retained, shard->reader, shard->now_ns, SHARD_SWEEP_MOST);
+    subscription_index_collect(shard->broker->subscriptions, shard->reader, SHARD_COLLECT_MOST);
 }
 
 void shard_call_begin(struct shard *shard, gmq_call *call, struct gmq_client *client)

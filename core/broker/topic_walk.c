@@ -9,12 +9,16 @@
 
 enum { WALK_CAPACITY_MIN = 32 };
 
-/* What is left to do at a node. By a topic: go on at `node` with the level at `position`. By a filter: visit the
- * children from `index` on, and go on with each at `position`, or with all that is below them if `is_subtree`. */
+/* What is left to do at a node. By a topic: go on at `node` with the level at `position`. By a filter: visit `single`
+ * if it is there, and the children from `index` on in `segment` and those behind it; and go on with each at `position`,
+ * or with all that is below them if `is_subtree`. */
 struct topic_step {
     struct topic_node *node;
-    const struct topic_children *children;
+    struct topic_node *single;
+    const struct topic_children *table;
+    const struct topic_children *segment; /* NULL: that at `segment_index` */
     size_t position;
+    uint32_t segment_index;
     uint32_t index;
     bool is_subtree;
 };
@@ -68,14 +72,9 @@ static bool view_is_hidden(gmq_view view)
 
 /* ---- a topic against a tree of filters ---- */
 
-static struct topic_node *children_hash(const struct topic_children *children)
+static bool push_plus(struct walking *walking, topic_below below, size_t position)
 {
-    return atomic_load_explicit(&children->hash, memory_order_acquire);
-}
-
-static bool push_plus(struct walking *walking, const struct topic_children *children, size_t position)
-{
-    struct topic_node *plus = atomic_load_explicit(&children->plus, memory_order_acquire);
+    struct topic_node *plus = topic_below_plus(below);
     return plus == NULL || walking_push(walking, (struct topic_step){.node = plus, .position = position});
 }
 
@@ -83,18 +82,18 @@ static bool push_plus(struct walking *walking, const struct topic_children *chil
 static bool topic_follow(struct walking *walking, struct topic_node *node, size_t position)
 {
     while (node != NULL) {
-        const struct topic_children *children = topic_node_children(node);
+        topic_below below = topic_node_below(node);
         bool is_hidden = position == 0 && view_is_hidden(walking->path);
-        if (children != NULL && !is_hidden)
-            walking_visit(walking, children_hash(children)); /* "a/#" matches "a", too (4.7.1.2) */
+        if (!is_hidden)
+            walking_visit(walking, topic_below_hash(below)); /* "a/#" matches "a", too (4.7.1.2) */
         gmq_view level;
         if (!topic_next_level(walking->path, &position, &level)) {
             walking_visit(walking, node);
             return true;
         }
-        if (children != NULL && !is_hidden && !push_plus(walking, children, position))
+        if (!is_hidden && !push_plus(walking, below, position))
             return false;
-        node = topic_children_find(children, level);
+        node = topic_below_find(below, level);
     }
     return true;
 }
@@ -117,12 +116,11 @@ bool topic_tree_match_topic(const struct topic_tree *tree, gmq_view topic, struc
 
 static bool push_children(struct walking *walking, struct topic_node *node, size_t position, bool is_subtree)
 {
-    const struct topic_children *children = topic_node_children(node);
-    if (children == NULL || children->capacity == 0)
-        return true;
-    return walking_push(
-        walking,
-        (struct topic_step){.node = node, .children = children, .position = position, .is_subtree = is_subtree});
+    topic_below below = topic_node_below(node);
+    struct topic_step step = {.node = node, .position = position, .is_subtree = is_subtree};
+    step.single = topic_below_single(below);
+    step.table = topic_below_table(below);
+    return below == 0 || walking_push(walking, step);
 }
 
 /* Follows the filter's levels down from `node` to its end or to the next wildcard. */
@@ -136,22 +134,51 @@ static bool filter_follow(struct walking *walking, struct topic_node *node, size
             walking_visit(walking, node); /* the parent level, too (4.7.1.2) */
             return push_children(walking, node, position, true);
         }
-        node = topic_children_find(topic_node_children(node), level);
+        node = topic_below_find(topic_node_below(node), level);
     }
     walking_visit(walking, node);
     return true;
 }
 
-/* The next child of a step, or NULL. */
-static struct topic_node *step_next(struct topic_step *step)
+/* The next segment of a step's table, or the table itself; NULL: there is none. A segment that is split meanwhile has
+ * all that is in its part of the directory, as it was. */
+static const struct topic_children *step_next_segment(struct topic_step *step)
 {
-    bool is_first_level = step->node->parent == NULL;
-    while (step->index < step->children->capacity) {
-        struct topic_node *child = atomic_load_explicit(&step->children->slots[step->index++], memory_order_acquire);
-        if (child != NULL && !(is_first_level && view_is_hidden(topic_node_level(child))))
-            return child;
+    const struct topic_children *table = step->table;
+    if (table == NULL || step->segment_index >= (table->is_directory ? table->capacity : 1))
+        return NULL;
+    const struct topic_children *segment = table;
+    if (table->is_directory)
+        segment = topic_directory_segment(table, step->segment_index);
+    step->segment_index += UINT32_C(1) << (table->bits - segment->bits);
+    step->index = 0;
+    return segment;
+}
+
+static struct topic_node *step_next_any(struct topic_step *step)
+{
+    struct topic_node *child = step->single;
+    step->single = NULL;
+    while (child == NULL) {
+        if (step->segment == NULL)
+            step->segment = step_next_segment(step);
+        if (step->segment == NULL)
+            return NULL;
+        if (step->index < step->segment->capacity)
+            child = atomic_load_explicit(&step->segment->slots[step->index++], memory_order_acquire);
+        else
+            step->segment = NULL;
     }
-    return NULL;
+    return child;
+}
+
+/* The next child of a step, or NULL. */
+static struct topic_node *step_next(struct topic_step *step, bool is_first_level)
+{
+    struct topic_node *child = step_next_any(step);
+    while (child != NULL && is_first_level && view_is_hidden(topic_node_level(child)))
+        child = step_next_any(step);
+    return child;
 }
 
 static bool filter_enter(struct walking *walking, struct topic_node *child, size_t position, bool is_subtree)
@@ -166,14 +193,22 @@ bool topic_tree_match_filter(const struct topic_tree *tree, gmq_view filter, str
                              topic_visit *visit, void *data)
 {
     struct walking walking = {.walk = walk, .path = filter, .visit = visit, .data = data};
+    uint32_t looked_at = 0;
+    walk->is_cut = false;
     if (!filter_follow(&walking, tree->root, 0))
         return false;
     while (walking.count > 0) {
         struct topic_step *step = &walk->steps[walking.count - 1];
-        struct topic_node *child = step_next(step);
-        if (child == NULL)
+        struct topic_node *child = step_next(step, step->node == tree->root);
+        if (child == NULL) {
             walking.count--;
-        else if (!filter_enter(&walking, child, step->position, step->is_subtree))
+            continue;
+        }
+        if (walk->most != 0 && looked_at++ == walk->most) {
+            walk->is_cut = true;
+            return false;
+        }
+        if (!filter_enter(&walking, child, step->position, step->is_subtree))
             return false;
     }
     return true;

@@ -129,9 +129,9 @@ static void slot_put_in(struct slot *slot)
                                     .identifier = ++last_identifier,
                                     .options = (uint8_t)(last_identifier % 3),
                                     .worker = slot->session};
-    struct topic_node *node;
+    subscription_place place;
     enum subscription_change change =
-        subscription_add(subscriptions, reader, gmq_view_of(slot->filter), &subscriber, &node);
+        subscription_add(subscriptions, reader, gmq_view_of(slot->filter), &subscriber, &place);
     cr_assert_eq(change, slot->is_in ? SUBSCRIPTION_REPLACED : SUBSCRIPTION_NEW, "%s", slot->filter);
     slot->is_in = true;
     slot->identifier = last_identifier;
@@ -173,24 +173,32 @@ static void see(const struct subscriber *entry, gmq_view share_name, const char 
     slot->seen++;
 }
 
-static void see_set(_Atomic(struct subscriber_set *) *place, gmq_view share_name, const char *topic)
+static void see_set(struct subscriber_set *set, gmq_view share_name, const char *topic)
 {
-    struct subscriber_set *set = atomic_load(place);
+    struct subscriber entry;
     for (uint32_t i = 0; set != NULL && i < atomic_load(&set->count); i++) {
-        if (subscriber_session(&set->subscribers[i]) != NULL)
-            see(&set->subscribers[i], share_name, topic);
+        if (subscriber_read(&set->entries[i], &entry))
+            see(&entry, share_name, topic);
     }
+}
+
+static void see_filter(struct filter_subscribers *filter, const char *topic)
+{
+    gmq_view no_name = gmq_view_make(NULL, 0);
+    struct subscriber entry;
+    if (subscriber_read(&filter->first, &entry))
+        see(&entry, no_name, topic);
+    see_set(filter_set(filter), no_name, topic);
+    struct share_group *group = filter_groups(filter);
+    for (; group != NULL; group = atomic_load(&group->next))
+        see_set(atomic_load(&group->members), gmq_view_make(group->name, group->name_length), topic);
 }
 
 static void look_up(const char *topic)
 {
     const struct match *match = subscription_match(subscriptions, caches[below(CACHES)], gmq_view_of(topic));
-    for (uint32_t i = 0; i < match->count; i++) {
-        see_set(&match->filters[i]->set, gmq_view_make(NULL, 0), topic);
-        struct share_group *group = atomic_load(&match->filters[i]->groups);
-        for (; group != NULL; group = atomic_load(&group->next))
-            see_set(&group->members, gmq_view_make(group->name, group->name_length), topic);
-    }
+    for (uint32_t i = 0; i < match->count; i++)
+        see_filter(match->filters[i], topic);
     for (struct slot *slot = slots; slot < slots + SLOTS; slot++) {
         bool is_match = slot->is_in && naive_matches(slot->inner, topic);
         cr_assert_eq(slot->seen, is_match, "\"%s\" against \"%s\", %s: seen %u times", slot->filter, topic,

@@ -55,9 +55,9 @@ static inline struct subscriber subscriber_of(size_t session, uint32_t identifie
 static inline enum subscription_change add(const char *filter, size_t session, uint32_t identifier, uint8_t options)
 {
     struct subscriber subscriber = subscriber_of(session, identifier, options);
-    struct topic_node *node = NULL;
-    enum subscription_change change = subscription_add(subscriptions, reader, gmq_view_of(filter), &subscriber, &node);
-    cr_assert_eq(node == NULL, change == SUBSCRIPTION_NO_MEMORY);
+    subscription_place place = 0;
+    enum subscription_change change = subscription_add(subscriptions, reader, gmq_view_of(filter), &subscriber, &place);
+    cr_assert_eq(place == 0, change == SUBSCRIPTION_NO_MEMORY);
     return change;
 }
 
@@ -73,16 +73,44 @@ static inline const struct match *match_with(size_t cache, const char *topic)
     return match;
 }
 
-static inline struct subscriber_set *set_at(_Atomic(struct subscriber_set *) *place)
+/* The entries of one list: a filter's own subscribers, the first of whom stands apart, or a group's. */
+struct entries {
+    struct subscriber_entry *first;
+    struct subscriber_set *set;
+    uint32_t count; /* in all, those of nobody included */
+};
+
+static inline struct entries entries_of(struct subscriber_entry *first, struct subscriber_set *set)
 {
-    return atomic_load_explicit(place, memory_order_acquire);
+    struct entries entries = {.first = first, .set = set, .count = first != NULL};
+    if (set != NULL)
+        entries.count += atomic_load_explicit(&set->count, memory_order_acquire);
+    return entries;
 }
 
-static inline uint32_t members(struct subscriber_set *set)
+static inline struct entries entries_of_filter(struct filter_subscribers *filter)
+{
+    return entries_of(&filter->first, filter_set(filter));
+}
+
+static inline struct entries entries_of_group(struct share_group *group)
+{
+    return entries_of(NULL, atomic_load_explicit(&group->members, memory_order_acquire));
+}
+
+static inline bool entry_read(const struct entries *entries, uint32_t i, struct subscriber *subscriber)
+{
+    if (entries->first != NULL && i == 0)
+        return subscriber_read(entries->first, subscriber);
+    return subscriber_read(&entries->set->entries[i - (entries->first != NULL)], subscriber);
+}
+
+static inline uint32_t members(struct entries entries)
 {
     uint32_t count = 0;
-    for (uint32_t i = 0; set != NULL && i < atomic_load(&set->count); i++)
-        count += subscriber_session(&set->subscribers[i]) != NULL;
+    struct subscriber subscriber;
+    for (uint32_t i = 0; i < entries.count; i++)
+        count += entry_read(&entries, i, &subscriber);
     return count;
 }
 

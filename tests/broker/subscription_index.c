@@ -14,19 +14,39 @@ Test(subscription_index, an_empty_index_matches_nothing)
     cr_assert_not(take_out("a", 0));
 }
 
-Test(subscription_index, the_node_of_a_subscription_names_its_filter)
+Test(subscription_index, the_place_of_a_subscription_names_its_filter_and_group)
 {
     struct subscriber subscriber = subscriber_of(0, 0, 0);
-    struct topic_node *node = NULL, *shared = NULL;
+    subscription_place plain = 0, shared = 0;
     char text[TEXT_SIZE];
-    cr_assert_eq(subscription_add(subscriptions, reader, GMQ_VIEW("a/+"), &subscriber, &node), SUBSCRIPTION_NEW);
+    cr_assert_eq(subscription_add(subscriptions, reader, GMQ_VIEW("a/+"), &subscriber, &plain), SUBSCRIPTION_NEW);
     cr_assert_eq(subscription_add(subscriptions, reader, GMQ_VIEW("$share/g/a/+"), &subscriber, &shared),
                  SUBSCRIPTION_NEW);
 
-    cr_assert_eq(topic_node_path(node, text, sizeof text), 3);
+    cr_assert_eq(subscription_filter(plain, text, sizeof text), 3);
     cr_assert_eq(memcmp(text, "a/+", 3), 0);
-    cr_assert_eq(node, shared);
-    cr_assert_eq(topic_node_value(node), match_with(0, "a/b")->filters[0]);
+    cr_assert_null(subscription_group(plain));
+    cr_assert_eq(subscription_filter(shared, text, sizeof text), 3);
+    cr_assert_eq(memcmp(text, "a/+", 3), 0);
+    cr_assert_eq(subscription_group(shared), share_group_find(match_with(0, "a/b")->filters[0], GMQ_VIEW("g")));
+}
+
+Test(subscription_index, a_place_is_found_by_its_filter_and_left_by_its_session)
+{
+    struct subscriber subscriber = subscriber_of(0, 0, 0);
+    subscription_place plain = 0, shared = 0;
+    (void)subscription_add(subscriptions, reader, GMQ_VIEW("a/b"), &subscriber, &plain);
+    (void)subscription_add(subscriptions, reader, GMQ_VIEW("$share/g/a/b"), &subscriber, &shared);
+
+    cr_assert_eq(subscription_find(subscriptions, GMQ_VIEW("a/b")), plain);
+    cr_assert_eq(subscription_find(subscriptions, GMQ_VIEW("$share/g/a/b")), shared);
+    cr_assert_eq(subscription_find(subscriptions, GMQ_VIEW("$share/h/a/b")), 0);
+    cr_assert_eq(subscription_find(subscriptions, GMQ_VIEW("a")), 0);
+    cr_assert_not(subscription_leave(subscriptions, reader, plain, session_of(1)));
+    cr_assert(subscription_leave(subscriptions, reader, plain, session_of(0)));
+    cr_assert(subscription_leave(subscriptions, reader, shared, session_of(0)));
+    cr_assert_eq(subscription_count(subscriptions), 0);
+    cr_assert_eq(subscription_find(subscriptions, GMQ_VIEW("a/b")), 0);
 }
 
 Test(subscription_index, a_subscription_and_a_shared_one_to_the_same_filter_are_two)
@@ -51,31 +71,50 @@ Test(subscription_index, the_same_subscription_again_changes_nothing)
 {
     add("a", 0, 7, 2);
     struct filter_subscribers *found = match_with(0, "a")->filters[0];
-    const struct subscriber_set *set = set_at(&found->set);
 
     cr_assert_eq(add("a", 0, 7, 2), SUBSCRIPTION_REPLACED);
 
-    cr_assert_eq(set_at(&found->set), set);
+    cr_assert_null(atomic_load(&found->lists));
+    cr_assert_eq(members(entries_of_filter(found)), 1);
     cr_assert_eq(subscription_count(subscriptions), 1);
 }
 
-Test(subscription_index, a_replaced_subscription_is_seen_old_or_new_but_once)
+/* Whether they stand in the filter itself or in its set. */
+Test(subscription_index, a_replaced_subscription_keeps_its_place_and_takes_no_memory)
+{
+    for (size_t session = 0; session < 100; session++)
+        add("a", session, 1, 0);
+    struct entries entries = entries_of_filter(match_with(0, "a")->filters[0]);
+
+    mem_fail_after(1);
+    for (size_t session = 0; session < 100; session++)
+        cr_assert_eq(add("a", session, (uint32_t)session, 1), SUBSCRIPTION_REPLACED);
+    cr_assert_eq(mem_fail_after(0), 0);
+
+    cr_assert_eq(members(entries), 100);
+    for (uint32_t i = 0; i < 100; i++) {
+        struct subscriber entry;
+        cr_assert(entry_read(&entries, i, &entry));
+        cr_assert_eq(entry.session, session_of(i));
+        cr_assert_eq(entry.identifier, i);
+        cr_assert_eq(entry.options, 1);
+        cr_assert_eq(entry.worker, i);
+    }
+}
+
+Test(subscription_index, the_place_of_the_first_is_not_given_to_another)
 {
     add("a", 0, 1, 0);
     add("a", 1, 2, 0);
     struct filter_subscribers *found = match_with(0, "a")->filters[0];
-    struct subscriber_set *before = set_at(&found->set);
+    take_out("a", 0);
 
-    cr_assert_eq(add("a", 0, 3, 1), SUBSCRIPTION_REPLACED);
+    add("a", 2, 3, 0);
+    add("a", 0, 4, 0);
 
-    struct subscriber_set *after = set_at(&found->set);
-    cr_assert_eq(members(before), 2);
-    cr_assert_eq(before->subscribers[0].identifier, 1);
-    cr_assert_eq(members(after), 2);
-    cr_assert_eq(after->subscribers[0].identifier, 3);
-    cr_assert_eq(after->subscribers[0].options, 1);
-    cr_assert_eq(subscriber_session(&after->subscribers[1]), session_of(1));
-    collect();
+    cr_assert_null(atomic_load(&found->first.session));
+    cr_assert_eq(members(entries_of_filter(found)), 3);
+    cr_assert_eq(match_with(0, "a")->filters[0], found);
 }
 
 Test(subscription_index, a_filter_that_went_stays_readable_until_the_reader_was_quiescent)
@@ -87,9 +126,9 @@ Test(subscription_index, a_filter_that_went_stays_readable_until_the_reader_was_
     take_out("a/+", 0);
     take_out("$share/g/a/+", 1);
 
-    cr_assert_null(set_at(&found->set));
-    cr_assert_null(atomic_load(&found->groups));
-    cr_assert_eq(members(set_at(&group->members)), 0);
+    cr_assert_eq(members(entries_of_filter(found)), 0);
+    cr_assert_null(filter_groups(found));
+    cr_assert_eq(members(entries_of_group(group)), 0);
     cr_assert_eq(match_with(0, "a/b")->count, 0);
     collect();
 }
@@ -100,13 +139,13 @@ static void check_crowd(const bool *is_in, uint32_t count)
     cr_assert_eq(match->count, count > 0);
     if (count == 0)
         return;
-    struct subscriber_set *set = set_at(&match->filters[0]->set);
-    uint32_t used = atomic_load(&set->count);
-    cr_assert_eq(members(set), count);
-    cr_assert(set->dead <= 8 || set->dead <= used / 2, "%u of %u are dead", set->dead, used);
-    for (uint32_t i = 0; i < used; i++) {
-        const char *session = (char *)(void *)subscriber_session(&set->subscribers[i]);
-        cr_assert(session == NULL || is_in[session - sessions]);
+    struct entries entries = entries_of_filter(match->filters[0]);
+    cr_assert_eq(members(entries), count);
+    uint32_t used = entries.count - 1, dead = entries.set != NULL ? entries.set->dead : 0;
+    cr_assert(dead <= 8 || dead <= used / 2, "%u of %u are dead", dead, used);
+    for (uint32_t i = 0; i < entries.count; i++) {
+        struct subscriber entry;
+        cr_assert(!entry_read(&entries, i, &entry) || is_in[(char *)(void *)entry.session - sessions]);
     }
 }
 

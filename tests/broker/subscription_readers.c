@@ -27,18 +27,17 @@ static void complain_unless(bool is_good, const char *what)
         atomic_store(&complaint, what);
 }
 
-static void read_set(struct subscriber_set *set)
+static void read_entries(struct entries entries)
 {
     int seen[STAYING + 1 + PASSING] = {0};
-    uint32_t count = set != NULL ? atomic_load_explicit(&set->count, memory_order_acquire) : 0;
-    for (uint32_t i = 0; i < count; i++) {
-        struct subscriber *entry = &set->subscribers[i];
-        const char *session = (char *)(void *)subscriber_session(entry);
-        if (session == NULL)
+    struct subscriber entry;
+    for (uint32_t i = 0; i < entries.count; i++) {
+        if (!entry_read(&entries, i, &entry))
             continue;
+        const char *session = (char *)(void *)entry.session;
         seen[session - sessions]++;
-        complain_unless(entry->identifier == entry->options, "an entry is half old, half new");
-        complain_unless(entry->worker == session - sessions, "an entry is of another session");
+        complain_unless(entry.identifier == entry.options, "an entry is half old, half new");
+        complain_unless(entry.worker == session - sessions, "an entry is of another session");
     }
     for (size_t i = 0; i < STAYING + 1 + PASSING; i++)
         complain_unless(seen[i] == 1 || (seen[i] == 0 && i > TURNING), "a session was missed, or seen twice");
@@ -52,17 +51,18 @@ static void read_room(struct match_cache *cache)
         return;
     struct share_group *group = share_group_find(match->filters[0], GMQ_VIEW("g"));
     complain_unless(group != NULL, "the group was not found");
-    read_set(set_at(&match->filters[0]->set));
-    read_set(group != NULL ? set_at(&group->members) : NULL);
+    read_entries(entries_of_filter(match->filters[0]));
+    if (group != NULL)
+        read_entries(entries_of_group(group));
 }
 
 static bool match_has(const struct match *match, const struct session *session)
 {
     for (uint32_t i = 0; i < match->count; i++) {
-        struct subscriber_set *set = set_at(&match->filters[i]->set);
-        uint32_t count = set != NULL ? atomic_load_explicit(&set->count, memory_order_acquire) : 0;
-        for (uint32_t k = 0; k < count; k++) {
-            if (subscriber_session(&set->subscribers[k]) == session)
+        struct entries entries = entries_of_filter(match->filters[i]);
+        struct subscriber entry;
+        for (uint32_t k = 0; k < entries.count; k++) {
+            if (entry_read(&entries, k, &entry) && entry.session == session)
                 return true;
         }
     }

@@ -62,31 +62,30 @@ static struct wanted *wanted_of(const struct subscriber *entry, size_t session, 
     return NULL;
 }
 
-static void see_set(struct subscriber_set *set, const struct share_group *group)
+static void see_entries(struct entries entries, const struct share_group *group)
 {
-    for (uint32_t i = 0; set != NULL && i < atomic_load(&set->count); i++) {
-        struct subscriber *entry = &set->subscribers[i];
-        struct session *session = subscriber_session(entry);
-        if (session == NULL)
+    struct subscriber entry;
+    for (uint32_t i = 0; i < entries.count; i++) {
+        if (!entry_read(&entries, i, &entry))
             continue;
-        size_t number = (size_t)((char *)(void *)session - sessions);
-        struct wanted *cell = wanted_of(entry, number, group);
-        cr_assert_not_null(cell, "session %zu, identifier %u should have gone", number, entry->identifier);
-        cr_assert_eq(cell->options, entry->options);
-        cr_assert_eq(number, entry->worker);
+        size_t number = (size_t)((char *)(void *)entry.session - sessions);
+        struct wanted *cell = wanted_of(&entry, number, group);
+        cr_assert_not_null(cell, "session %zu, identifier %u should have gone", number, entry.identifier);
+        cr_assert_eq(cell->options, entry.options);
+        cr_assert_eq(number, entry.worker);
         cell->seen++;
     }
 }
 
 static void see_filters(struct filter_subscribers *found)
 {
-    see_set(set_at(&found->set), NULL);
-    struct share_group *group = atomic_load(&found->groups);
+    see_entries(entries_of_filter(found), NULL);
+    struct share_group *group = filter_groups(found);
     for (; group != NULL; group = atomic_load(&group->next)) {
         gmq_view name = gmq_view_make(group->name, group->name_length);
         cr_assert_eq(share_group_find(found, name), group);
-        cr_assert_gt(members(set_at(&group->members)), 0);
-        see_set(set_at(&group->members), group);
+        cr_assert_gt(members(entries_of_group(group)), 0);
+        see_entries(entries_of_group(group), group);
     }
 }
 

@@ -33,10 +33,14 @@ static void make_tree(void)
     cr_assert(topic_tree_init(&tree));
 }
 
+/* After a change: what it has unlinked is given a ticket, the reader is quiescent, and it is freed. */
 static void collect(void)
 {
+    (void)topic_tree_collect(&tree, reader, UINT32_MAX);
     grace_quiescent(reader);
-    cr_assert_not(grace_collect(reader, grace_horizon(reader)));
+    (void)topic_tree_collect(&tree, reader, UINT32_MAX);
+    grace_quiescent(reader);
+    cr_assert_not(topic_tree_collect(&tree, reader, UINT32_MAX));
 }
 
 static void free_tree(void)
@@ -68,7 +72,7 @@ static void take_out(const char *text)
 
 static bool is_empty(void)
 {
-    return topic_node_children(tree.root) == NULL;
+    return topic_node_below(tree.root) == 0;
 }
 
 static void count_visit(struct topic_node *node, void *data)
@@ -153,13 +157,20 @@ Test(topic_tree, pruning_takes_what_leads_nowhere_and_no_more)
 Test(topic_tree, what_is_pruned_stays_readable_until_the_reader_was_quiescent)
 {
     add("a/b/c", paths);
+    const struct topic_node *above = topic_tree_find(&tree, gmq_view_of("a/b"));
     const struct topic_node *node = topic_tree_find(&tree, gmq_view_of("a/b/c"));
     take_out("a/b/c");
-    char text[PATH_SIZE];
+    cr_assert(topic_tree_collect(&tree, reader, UINT32_MAX));
+    cr_assert(topic_tree_collect(&tree, reader, UINT32_MAX));
 
-    cr_assert_eq(topic_node_path(node, text, sizeof text), 5);
-    cr_assert_eq(memcmp(text, "a/b/c", 5), 0);
-    collect();
+    cr_assert(gmq_view_equals(topic_node_level(node), "c"));
+    cr_assert_null(topic_node_value(node));
+    cr_assert_eq(topic_node_below(node), 0);
+    cr_assert(gmq_view_equals(topic_node_level(above), "b"));
+    cr_assert_eq(topic_node_below(above), 0);
+
+    grace_quiescent(reader);
+    cr_assert_not(topic_tree_collect(&tree, reader, UINT32_MAX));
 }
 
 Test(topic_tree, filters_match_topics_as_the_standard_says)
@@ -401,6 +412,43 @@ Test(topic_tree, a_path_may_be_as_deep_as_a_topic_can_be)
     free(text);
 }
 
+/* Enough children for a directory of tables, which come and go so that tables are split, emptied and filled again. */
+Test(topic_tree, a_crowded_level_agrees_with_a_shadow)
+{
+    struct random random = {11};
+    static bool is_in[4 * WIDE];
+    char text[PATH_SIZE];
+    int count = 0;
+    add("a/+/x", paths);
+    for (int round = 0; round < 10 * ROUNDS; round++) {
+        bool is_growing = round / (2 * ROUNDS) % 2 == 0;
+        size_t i = random_below(&random, 4 * WIDE);
+        if (is_in[i] != is_growing) {
+            wide_path(text, i);
+            is_in[i] = is_growing;
+            count += is_growing ? 1 : -1;
+            if (is_growing)
+                cr_assert(add(text, paths));
+            else
+                take_out(text);
+        }
+        if (round % 100 == 0)
+            collect();
+        if (round % (ROUNDS / 4) == 0)
+            cr_assert_eq(match_filter("a/+"), count);
+        wide_path(text, random_below(&random, 4 * WIDE));
+        const struct topic_node *found = topic_tree_find(&tree, gmq_view_of(text));
+        cr_assert_eq(found != NULL, is_in[strtoul(text + 2, NULL, 10)], "%s", text);
+    }
+    cr_assert_eq(match_topic("a/no/x"), 1);
+}
+
+static void free_value(void *owner, void *value)
+{
+    (void)owner;
+    mem_free(value);
+}
+
 Test(topic_tree, a_deep_tree_goes_with_its_values)
 {
     char *text = malloc(DEEP);
@@ -412,7 +460,7 @@ Test(topic_tree, a_deep_tree_goes_with_its_values)
     topic_node_set_value(topic_tree_add(&own, gmq_view_of("a/+/#"), reader), mem_alloc(1));
     free(text);
 
-    topic_tree_deinit_values(&own, mem_free);
+    topic_tree_deinit_values(&own, free_value);
 
     cr_assert_null(own.root);
 }
@@ -449,7 +497,7 @@ Test(topic_tree, a_path_that_can_not_be_added_leaves_no_trace)
 
 Test(topic_tree, a_tree_that_can_not_be_made_is_not_made)
 {
-    struct topic_tree own = {NULL};
+    struct topic_tree own = {.root = NULL};
     mem_fail_after(1);
 
     cr_assert_not(topic_tree_init(&own));

@@ -48,28 +48,35 @@ struct look_up {
     uint32_t seen[SLOTS];
 };
 
-static void see_set(struct look_up *look_up, _Atomic(struct subscriber_set *) *place)
+static void see_entry(struct look_up *look_up, const struct subscriber_entry *at)
 {
-    struct subscriber_set *set = atomic_load_explicit(place, memory_order_acquire);
+    struct subscriber entry;
+    if (!subscriber_read(at, &entry))
+        return;
+    const char *session = (char *)(void *)entry.session;
+    demand(entry.worker == session - sessions, "an entry is of another session");
+    demand(entry.options == entry.identifier % 3, "an entry is half old, half new");
+    look_up->seen[session - sessions]++;
+}
+
+/* The first of a filter's subscribers, NULL for a group's, is looked at after the count is known, as delivery does. */
+static void see_set(struct look_up *look_up, const struct subscriber_entry *first, struct subscriber_set *set)
+{
     uint32_t count = set != NULL ? atomic_load_explicit(&set->count, memory_order_acquire) : 0;
-    for (uint32_t i = 0; i < count; i++) {
-        struct subscriber *entry = &set->subscribers[i];
-        const char *session = (char *)(void *)subscriber_session(entry);
-        if (session == NULL)
-            continue;
-        demand(entry->worker == session - sessions, "an entry is of another session");
-        demand(entry->options == entry->identifier % 3, "an entry is half old, half new");
-        look_up->seen[session - sessions]++;
-    }
+    if (first != NULL)
+        see_entry(look_up, first);
+    for (uint32_t i = 0; i < count; i++)
+        see_entry(look_up, &set->entries[i]);
 }
 
 static void see_match(struct look_up *look_up, const struct match *match)
 {
     for (uint32_t i = 0; i < match->count; i++) {
-        see_set(look_up, &match->filters[i]->set);
-        struct share_group *group = atomic_load_explicit(&match->filters[i]->groups, memory_order_acquire);
+        struct filter_subscribers *filter = match->filters[i];
+        see_set(look_up, &filter->first, filter_set(filter));
+        struct share_group *group = filter_groups(filter);
         for (; group != NULL; group = atomic_load_explicit(&group->next, memory_order_acquire))
-            see_set(look_up, &group->members);
+            see_set(look_up, NULL, atomic_load_explicit(&group->members, memory_order_acquire));
     }
 }
 
@@ -138,10 +145,10 @@ static void slot_put_in(uint32_t slot, struct grace_reader *reader, uint32_t ide
                                     .identifier = identifier,
                                     .options = (uint8_t)(identifier % 3),
                                     .worker = (uint8_t)slot};
-    struct topic_node *node;
+    subscription_place place;
     slot_state_set(slot, SLOT_CHANGES);
     enum subscription_change change =
-        subscription_add(subscriptions, reader, gmq_view_of(slots[slot].filter), &subscriber, &node);
+        subscription_add(subscriptions, reader, gmq_view_of(slots[slot].filter), &subscriber, &place);
     demand(change != SUBSCRIPTION_NO_MEMORY, "no memory");
     slot_state_set(slot, SLOT_IN);
 }
