@@ -186,5 +186,7 @@ void retained_store_sweep(struct retained_store *store, struct grace_reader *rea
 {
     pthread_mutex_lock(&store->mutex);
     store_sweep(store, reader, now_ns, most);
+    (void)topic_tree_collect(&store->tree, reader, most);
+    topic_tree_trim(&store->tree);
     pthread_mutex_unlock(&store->mutex);
 }

@@ -24,8 +24,8 @@ bool retained_store_match(struct retained_store *store, gmq_view filter, uint64_
 
 uint64_t retained_store_count(const struct retained_store *store);
 
-/* Removes expired messages, looking at no more than `most` of those that can expire; to be called once in a while by
- * one worker. */
+/* Removes expired messages, looking at no more than `most` of those that can expire, and gives memory back that as many
+ * others have left; to be called once in a while by one worker. */
 void retained_store_sweep(struct retained_store *store, struct grace_reader *reader, uint64_t now_ns, uint32_t most);
 
 #endif
