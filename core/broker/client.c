@@ -142,6 +142,14 @@ size_t client_packet_size_limit(const struct gmq_client *client)
     return limit > client->packet_size_promised ? (size_t)limit : client->packet_size_promised;
 }
 
+bool client_may_begin(struct gmq_client *client, uint8_t first_byte)
+{
+    if (client->state != CLIENT_NEW || first_byte >> 4 == GMQ_CONNECT)
+        return true;
+    client_close(client, 0, "the first packet is not CONNECT"); /* [MQTT-3.1.0-1] */
+    return false;
+}
+
 void client_bad_frame(struct gmq_client *client, bool is_too_large)
 {
     enum mqtt_error error = is_too_large ? MQTT_ERROR_PACKET_TOO_LARGE : MQTT_ERROR_REMAINING_LENGTH;

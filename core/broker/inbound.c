@@ -94,15 +94,7 @@ static bool inbound_check_auth(struct gmq_client *client, union any_packet *pack
     return false;
 }
 
-static bool inbound_check_second_connect(struct gmq_client *client, union any_packet *packet)
-{
-    (void)packet;
-    client_close(client, GMQ_REASON_PROTOCOL_ERROR, "a second CONNECT"); /* [MQTT-3.1.0-2] */
-    return false;
-}
-
 static inbound_check *const inbound_checks[CONFIG_PACKET_TYPES] = {
-    [GMQ_CONNECT] = inbound_check_second_connect,
     [GMQ_PUBLISH] = inbound_check_publish,
     [GMQ_AUTH] = inbound_check_auth,
 };
@@ -111,13 +103,15 @@ static inbound_check *const inbound_checks[CONFIG_PACKET_TYPES] = {
  * held up by net/ meanwhile, or here, if it named an authentication method [MQTT-3.1.2-30]. */
 static bool inbound_is_timely(const struct gmq_client *client, uint8_t type)
 {
-    return client->state == CLIENT_CONNECTED || type == GMQ_AUTH || type == GMQ_DISCONNECT || type == GMQ_CONNECT;
+    return client->state == CLIENT_CONNECTED || type == GMQ_AUTH || type == GMQ_DISCONNECT;
 }
 
 static enum mqtt_error inbound_decode(struct gmq_client *client, const struct frame *frame, union any_packet *packet)
 {
     if (frame->type == GMQ_PUBLISH)
         return publish_decode(frame, client->version, &packet->publish);
+    if (frame->type == GMQ_CONNECT) /* whatever it says [MQTT-3.1.0-2] */
+        return MQTT_ERROR_SECOND_CONNECT;
     return packet_decode(frame, client->version, &client->shard->arena, packet);
 }
 

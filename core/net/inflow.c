@@ -77,8 +77,11 @@ static enum inflow_result inflow_parse(struct connection *connection, const uint
         enum frame_status status = frame_read(bytes + at, length - at, &frame);
         if (!inflow_accepts(connection, status, &frame))
             return INFLOW_OVER;
-        if (status != FRAME_COMPLETE)
+        if (status != FRAME_COMPLETE) {
+            if (!client_may_begin(&connection->client, bytes[at]))
+                return INFLOW_OVER;
             break;
+        }
         result = inflow_hand_in(connection, &frame, bytes + at, length - at);
         if (result == INFLOW_OVER)
             return result;
