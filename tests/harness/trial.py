@@ -47,6 +47,20 @@ def read_to_end(client, limit=settings.LIMIT):
     return bytes(said), False
 
 
+def read_until(client, packet_type):
+    """Reads until a packet of this type has come, or the broker has closed."""
+    said = b""
+    while not any(first is not None and first >> 4 == packet_type for first, _ in split(said)):
+        client.socket.settimeout(settings.LIMIT)
+        try:
+            data = client.socket.recv(65536)
+        except ConnectionResetError:
+            data = b""
+        if not data:
+            return
+        said += data
+
+
 def split(said):
     """[(first byte, body), ...] of bytes; what is left over at the end comes as (None, bytes)."""
     found = []
@@ -117,19 +131,33 @@ def judge(case, said, is_closed):
             f"{'' if is_closed else ', and the connection stays open'}")
 
 
-def run(broker, cases):
-    """Sends each wrong packet, behind a CONNECT unless it is one itself. Returns what went otherwise than expected."""
+def run(broker, cases, behind=b""):
+    """Sends each wrong packet, behind a CONNECT unless it is one itself, and `behind` with it. Returns what went otherwise than
+    expected."""
     address = broker.address()
     mismatches = []
     for begin in range(0, len(cases), AT_ONCE):
         batch = cases[begin:begin + AT_ONCE]
-        clients = [start(address, (b"" if case.is_connect else opening(case.version)) + case.data, case.version) for case in batch]
+        clients = [start(address, (b"" if case.is_connect else opening(case.version)) + case.data + behind, case.version) for case in batch]
         for case, client in zip(batch, clients):
             # Once a group has failed nothing is gained by waiting long for the rest of it.
             mismatch = judge(case, *read_to_end(client, 0.2 if mismatches else PATIENCE))
             if mismatch is not None:
                 mismatches.append(mismatch)
             client.close()
+    return mismatches
+
+
+def run_before_connect(broker, cases):
+    """The same for what is no CONNECT and comes first: the connection is closed without a word."""
+    address = broker.address()
+    mismatches = []
+    for case in cases:
+        client = start(address, case.data, case.version)
+        said, is_closed = read_to_end(client, PATIENCE)
+        if said or not is_closed:
+            mismatches.append(f"{case}\n    expected silence, got {said.hex(' ')}{'' if is_closed else ', and it stays open'}")
+        client.close()
     return mismatches
 
 
