@@ -85,11 +85,12 @@ enum client_outcome {
 /* Takes one complete packet. */
 enum client_outcome client_packet(struct gmq_client *client, const struct frame *frame, uint32_t *worker);
 
-/* What is in the stream is no packet (bad remaining length), or one longer than limits.packet_size_bytes
- * (`is_too_large`). */
 /* The first byte of a packet that isn't whole yet. False, and closed: it is the first packet and won't be CONNECT, so
  * there is nothing to wait for. */
 bool client_may_begin(struct gmq_client *client, uint8_t first_byte);
+
+/* What is in the stream is no packet (bad remaining length), or one longer than limits.packet_size_bytes
+ * (`is_too_large`). */
 void client_bad_frame(struct gmq_client *client, bool is_too_large);
 
 /* Begins to close: an MQTT 5.0 client that is connected gets DISCONNECT with `reason` unless that is 0. Idempotent.
