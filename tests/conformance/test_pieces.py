@@ -2,12 +2,14 @@
 (MQTT 5.0 and 3.1.1, 4.2)."""
 
 import hashlib
+import pathlib
 import random
 import threading
 
 import pytest
 
 from harness import packet as mqtt
+from harness import settings
 from harness.client import unique
 
 SEED = 20240229
@@ -101,3 +103,36 @@ def test_a_message_with_a_length_of_four_bytes_arrives_as_it_was(start_broker, v
         exchange(subscriber, publisher, topic, length)
     publisher.send(bytes([mqtt.PUBLISH << 4]) + mqtt.varint(3_000_000 - 4))
     publisher.expect_end(0x95)
+
+
+LONGEST = 268_435_455
+
+
+@pytest.mark.skipif(settings.IS_SANITIZED, reason="a sanitizer takes a multiple of the memory, and of the time")
+@pytest.mark.ours("needs a broker that takes the longest packet there is")
+def test_the_longest_message_there_is_arrives_as_it_was(start_broker, version):
+    """And takes no more of the broker's memory than the packet coming in, the message, and the packet going out."""
+    broker = start_broker(limits={"packet_size_bytes": LONGEST + 5, "outgoing_bytes": 2 * LONGEST, "queued_bytes": 2 * LONGEST})
+    subscriber, publisher = broker.connect(version=version), broker.connect(version=version)
+    subscriber.subscribe("t")
+    head = bytes([mqtt.PUBLISH << 4]) + mqtt.varint(LONGEST) + mqtt.string("t") + (b"\0" if version >= 5 else b"")
+    block = random.Random(SEED).randbytes(1 << 20)
+    left = LONGEST - (len(head) - 5)
+    pieces = [block] * (left >> 20) + [block[:left & 0xFFFFF]]
+    sender = threading.Thread(target=lambda: [publisher.send(each) for each in (head, *pieces)])
+    sender.start()
+    whole, got = hashlib.sha256(head), hashlib.sha256()
+    for each in pieces:
+        whole.update(each)
+    received = 0
+    while received < 5 + LONGEST:
+        subscriber.socket.settimeout(60)
+        data = subscriber.socket.recv(1 << 20)
+        assert data, f"closed after {received} bytes"
+        got.update(data)
+        received += len(data)
+    sender.join()
+    assert got.digest() == whole.digest()
+    status = pathlib.Path(f"/proc/{broker.process.pid}/status").read_text()
+    peak = 1024 * int(status.split("VmHWM:")[1].split()[0])
+    assert peak < 4 * LONGEST, f"{peak} bytes"
