@@ -1,7 +1,7 @@
 /* From a publication to all sessions that want it. */
 #include "broker/delivery.h"
 
-#include "broker/delivery_target.h"
+#include "broker/parcel.h"
 
 #include <string.h>
 
@@ -108,7 +108,7 @@ static gmq_status fan_out_end(struct fan_out *fan)
             continue;
         if (worker == shard->index)
             target_list_deliver(shard, list, fan->publication);
-        else if (!target_list_post(shard, worker, list, fan->publication))
+        else if (!parcel_add(shard, worker, list, fan->publication))
             fan->is_short_of_memory = true;
     }
     shard_call_end(shard);

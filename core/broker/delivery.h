@@ -31,6 +31,9 @@ void publication_init(struct publication *publication, const struct gmq_publish 
 
 /* From a kept message; takes a reference of its own. */
 void publication_init_kept(struct publication *publication, struct message *message);
+
+/* From the parts of a message, whose bytes must stay as long as the publication. */
+void publication_init_parts(struct publication *publication, const struct message_parts *parts);
 void publication_deinit(struct publication *publication);
 
 /* The kept message, made if needed (a reference that stays the publication's); NULL: memory is out. */

@@ -1,7 +1,5 @@
-/* Who gets one message: overlapping subscriptions put together, lists for other workers sent there. */
+/* Who gets one message: overlapping subscriptions put together. */
 #include "broker/delivery_target.h"
-
-#include "base/memory.h"
 
 #include <string.h>
 
@@ -135,44 +133,4 @@ void target_list_deliver(struct shard *shard, struct target_list *list, struct p
         else
             target_deliver_merged(shard, list, target, publication);
     }
-}
-
-/* A message and who is to get it, on the way to another worker. */
-struct target_mail {
-    struct shard_mail mail;
-    struct message *message;
-    uint32_t count;
-    struct delivery_target targets[];
-};
-
-static void target_mail_arrived(struct shard *shard, struct shard_mail *mail)
-{
-    struct target_mail *target_mail = (struct target_mail *)(void *)mail;
-    struct target_list list = {.targets = target_mail->targets, .count = target_mail->count};
-    struct publication publication;
-    publication_init_kept(&publication, target_mail->message);
-    shard->call_depth++;
-    target_list_deliver(shard, &list, &publication);
-    shard_call_end(shard);
-    publication_deinit(&publication);
-    message_unref(target_mail->message);
-    mem_free(target_mail);
-}
-
-bool target_list_post(struct shard *shard, uint32_t worker, const struct target_list *list,
-                      struct publication *publication)
-{
-    struct message *message = publication_message(publication);
-    if (message == NULL)
-        return false;
-    struct target_mail *mail = mem_alloc(sizeof *mail + list->count * sizeof mail->targets[0]);
-    if (mail == NULL)
-        return false;
-    message_ref(message, 1);
-    mail->mail.handle = target_mail_arrived;
-    mail->message = message;
-    mail->count = list->count;
-    memcpy(mail->targets, list->targets, list->count * sizeof mail->targets[0]);
-    shard_post(shard, worker, &mail->mail);
-    return true;
 }

@@ -27,10 +27,6 @@ bool target_list_add(struct target_list *list, struct arena *arena, const struct
 /* Delivers to each session of the list once, all of them this worker's. */
 void target_list_deliver(struct shard *shard, struct target_list *list, struct publication *publication);
 
-/* Hands the list and the message to another worker. False: memory is out. */
-bool target_list_post(struct shard *shard, uint32_t worker, const struct target_list *list,
-                      struct publication *publication);
-
 /* Delivers to one subscriber of this worker that has just one matching subscription. If its session has ended on the
  * way, what is shared goes to another member. */
 void target_deliver_single(struct session *session, struct publication *publication, uint8_t options,

@@ -50,6 +50,12 @@ void publication_init_kept(struct publication *publication, struct message *mess
     };
 }
 
+void publication_init_parts(struct publication *publication, const struct message_parts *parts)
+{
+    publication_clear(publication);
+    publication->parts = *parts;
+}
+
 void publication_deinit(struct publication *publication)
 {
     message_unref(publication->message);

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "broker/client.h"
 #include "broker/delivery.h"
+#include "broker/parcel.h"
 #include "broker/session.h"
 #include "broker/will.h"
 
@@ -63,6 +64,7 @@ void shard_free(struct shard *shard)
     if (shard == NULL)
         return;
     shard_end_sessions(shard);
+    parcel_free_spare(shard);
     if (shard->reader != NULL)
         grace_leave(shard->reader);
     if (shard->matches != NULL)
@@ -79,8 +81,10 @@ void shard_post(struct shard *shard, uint32_t worker, struct shard_mail *mail)
 {
     if (worker == shard->index)
         mail->handle(shard, mail);
-    else
+    else {
+        parcel_seal(shard, worker);
         shard->broker->ways->post(shard, worker, mail);
+    }
 }
 
 /* Each client once: who needs more is put at the end, for the next turn. */
@@ -101,6 +105,7 @@ void shard_tick(struct shard *shard)
 {
     shard_call_back(shard, GMQ_EVENT_TICK, NULL);
     output_pool_trim(&shard->outputs);
+    parcel_free_spare(shard);
     if (shard->index != 0)
         return;
     retained_store_sweep(shard->broker->retained, shard->reader, shard->now_ns, SHARD_SWEEP_MOST);

@@ -22,6 +22,7 @@ struct gmq_client;
 struct shard;
 struct gmq_timer;
 struct gmq_watch;
+struct parcel;
 
 /* Mail between workers: `handle` runs on the receiving worker and owns the mail. */
 struct shard_mail {
@@ -83,9 +84,12 @@ struct shard {
     struct output_pool outputs;
     struct match_cache *matches;
     struct topic_walk walk;
-    struct list pumping; /* clients whose waiting messages may be sent: client->pump_link */
-    struct list timers;  /* plugins': gmq_timer.link */
-    struct list watches; /* plugins': gmq_watch.link */
+    struct list pumping;                        /* clients whose waiting messages may be sent: client->pump_link */
+    struct list timers;                         /* plugins': gmq_timer.link */
+    struct list watches;                        /* plugins': gmq_watch.link */
+    struct parcel *parcels[BROKER_WORKERS_MAX]; /* those of this turn that are open, by worker; see parcel.h */
+    struct parcel *spare_parcels;
+    uint32_t spare_parcel_count;
     uint64_t last_session_number;
     uint64_t last_delivery_mark;
     uint64_t identifier_counter;

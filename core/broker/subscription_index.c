@@ -242,14 +242,15 @@ static bool place_is_empty(const set_place *place)
 
 /* ---- groups ---- */
 
-static size_t group_size(size_t name_length)
+void share_group_ref(struct share_group *group)
 {
-    return offsetof(struct share_group, name) + name_length;
+    atomic_fetch_add_explicit(&group->references, 1, memory_order_relaxed);
 }
 
-static void group_free(struct topic_tree *tree, struct share_group *group)
+void share_group_unref(struct share_group *group)
 {
-    small_free(&tree->small, group, group_size(group->name_length));
+    if (atomic_fetch_sub_explicit(&group->references, 1, memory_order_acq_rel) == 1)
+        mem_free(group);
 }
 
 struct subscriber_set *filter_set(const struct filter_subscribers *filters)
@@ -272,11 +273,12 @@ struct share_group *share_group_find(const struct filter_subscribers *filters, g
     return group;
 }
 
-static struct share_group *group_new(struct topic_tree *tree, struct topic_node *node, gmq_view name)
+static struct share_group *group_new(struct topic_node *node, gmq_view name)
 {
-    struct share_group *group = small_alloc(&tree->small, group_size(name.length));
+    struct share_group *group = mem_alloc(offsetof(struct share_group, name) + name.length);
     if (group == NULL)
         return NULL;
+    atomic_init(&group->references, 1);
     group->node = node;
     atomic_init(&group->next, NULL);
     atomic_init(&group->members, NULL);
@@ -294,7 +296,7 @@ static enum subscription_change group_add_first(struct filter_lists *lists, stru
         return SUBSCRIPTION_NO_MEMORY;
     enum subscription_change change = place_add(&group->members, subscriber, tree);
     if (change == SUBSCRIPTION_NO_MEMORY) {
-        group_free(tree, group);
+        share_group_unref(group);
         return change;
     }
     atomic_init(&group->next, atomic_load_explicit(&lists->groups, memory_order_relaxed));
@@ -302,7 +304,7 @@ static enum subscription_change group_add_first(struct filter_lists *lists, stru
     return change;
 }
 
-/* A reader that stands on the group still finds its members, all of them gone, and the next group. */
+/* A reader that stands on the group still finds the next one. */
 static void group_unlink(struct filter_subscribers *filters, struct share_group *group, struct topic_tree *tree)
 {
     struct filter_lists *lists = atomic_load_explicit(&filters->lists, memory_order_relaxed);
@@ -313,7 +315,7 @@ static void group_unlink(struct filter_subscribers *filters, struct share_group 
         step = atomic_load_explicit(place, memory_order_relaxed);
     }
     atomic_store_explicit(place, atomic_load_explicit(&group->next, memory_order_relaxed), memory_order_release);
-    limbo_retire(&tree->limbo, KIND_SET, &place_set(&group->members)->retired);
+    place_publish(&group->members, NULL, tree);
     limbo_retire(&tree->limbo, KIND_GROUP, &group->retired);
 }
 
@@ -325,7 +327,7 @@ static void index_release(void *owner, unsigned kind, struct limbo_link *link)
     if (kind == KIND_SET)
         set_free(tree, LIST_OBJECT(link, struct subscriber_set, retired));
     else if (kind == KIND_GROUP)
-        group_free(tree, LIST_OBJECT(link, struct share_group, retired));
+        share_group_unref(LIST_OBJECT(link, struct share_group, retired));
     else if (kind == KIND_LISTS)
         small_free(&tree->small, LIST_OBJECT(link, struct filter_lists, retired), sizeof(struct filter_lists));
     else
@@ -339,7 +341,7 @@ static void lists_free(struct topic_tree *tree, struct filter_lists *lists)
     while (group != NULL) {
         struct share_group *next = atomic_load_explicit(&group->next, memory_order_relaxed);
         set_free(tree, place_set(&group->members));
-        group_free(tree, group);
+        share_group_unref(group);
         group = next;
     }
     set_free(tree, place_set(&lists->set));
@@ -447,7 +449,7 @@ static enum subscription_change filters_add_shared(struct filter_subscribers *fi
     if (group != NULL) {
         change = place_add(&group->members, subscriber, tree);
     } else {
-        group = group_new(tree, node, name);
+        group = group_new(node, name);
         change = group_add_first(lists, group, subscriber, tree);
     }
     if (change != SUBSCRIPTION_NO_MEMORY)

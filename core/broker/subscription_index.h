@@ -38,10 +38,11 @@ struct subscriber_set {
 /* A group of a shared subscription. */
 struct share_group {
     struct limbo_link retired;
-    struct topic_node *node;            /* of its filter; who reads it must be a member */
-    _Atomic(struct share_group *) next; /* of the same filter */
-    _Atomic(struct subscriber_set *) members;
-    atomic_uint turn; /* whose turn it is */
+    atomic_uint references;                   /* the index's, and one for each message that is on its way to a member */
+    struct topic_node *node;                  /* of its filter; who reads it must be a member */
+    _Atomic(struct share_group *) next;       /* of the same filter */
+    _Atomic(struct subscriber_set *) members; /* NULL: the last one has left */
+    atomic_uint turn;                         /* whose turn it is */
     uint32_t name_length;
     char name[];
 };
@@ -125,6 +126,11 @@ bool subscriber_read(const struct subscriber_entry *entry, struct subscriber *su
 /* Reader. The entries of a filter's set and its groups, or NULL. */
 struct subscriber_set *filter_set(const struct filter_subscribers *filters);
 struct share_group *filter_groups(const struct filter_subscribers *filters);
+
+/* Mail to another worker may outlast the grace period, as who sleeps holds up none: it holds the group itself. Any
+ * thread. */
+void share_group_ref(struct share_group *group);
+void share_group_unref(struct share_group *group);
 
 /* Reader. The filter's group of this name, or NULL. */
 struct share_group *share_group_find(const struct filter_subscribers *filters, gmq_view name);

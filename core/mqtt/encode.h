@@ -10,8 +10,8 @@
  * `maximum_packet_size`, first the user properties and then the reason string are left out (not of PUBLISH); if it is
  * still longer, MQTT_ERROR_PACKET_TOO_LARGE. MQTT_ERROR_PACKET_TYPE: a type that this version doesn't have (AUTH, and a
  * broker's DISCONNECT below 5.0). MQTT_ERROR_REASON_CODE: a reason that only a client may give. MQTT_ERROR_MEMORY: the
- * buffer could not grow. Nothing was appended on an error. The session expiry interval of DISCONNECT, which only a client
- * may name, is left out. */
+ * buffer could not grow. Nothing was appended on an error. The session expiry interval of DISCONNECT, which only a
+ * client may name, is left out. */
 enum mqtt_error packet_encode(const struct gmq_packet *packet, uint32_t maximum_packet_size, struct buffer *out)
     __attribute__((warn_unused_result));
 

@@ -3,12 +3,13 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "broker/parcel.h"
 #include "worker/crew.h"
 
 #include <stdio.h>
 #include <unistd.h>
 
-enum { TURN_ROUNDS = 2, TURN_TIMERS = 10000 };
+enum { TURN_ROUNDS = 2, TURN_TIMERS = 1000 };
 
 #define COLLECT_AGAIN_NS (2 * CLOCK_NS_PER_MS)
 #define CLOSING_PATIENCE_NS (3 * CLOCK_NS_PER_SECOND)
@@ -47,6 +48,7 @@ static void worker_send_mail(struct worker *worker)
     if (!worker->has_outgoing)
         return;
     worker->has_outgoing = false;
+    parcel_seal_all(worker->shard);
     for (uint32_t i = 0; i < worker->shard->broker->worker_count; i++) {
         if (worker->outgoing[i].first != NULL)
             worker_receive(crew_worker(worker->crew, i), &worker->outgoing[i]);

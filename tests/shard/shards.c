@@ -5,6 +5,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "broker/parcel.h"
 #include "broker/session.h"
 #include "shard/demand.h"
 #include "shard/link.h"
@@ -154,6 +155,7 @@ static bool turner_send_mail(struct turner *turner)
 {
     struct broker *broker = turner->shard->broker;
     bool has_mail = false;
+    parcel_seal_all(turner->shard);
     for (uint32_t i = 0; i < broker->worker_count; i++) {
         has_mail = has_mail || turner->outgoing[i].first != NULL;
         mailbox_push(&turner_of(broker->shards[i])->mailbox, &turner->outgoing[i]);
