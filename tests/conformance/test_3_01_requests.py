@@ -9,7 +9,7 @@ import pytest
 from harness import packet as mqtt
 from harness.client import lasting, unique
 from harness.explanations import explaining
-from harness.settings import LIMIT
+from harness.settings import IS_FOREIGN, LIMIT
 from harness.statements import proves
 
 EACH_QOS = pytest.mark.parametrize("qos", [0, 1, 2])
@@ -17,13 +17,19 @@ EACH_QOS = pytest.mark.parametrize("qos", [0, 1, 2])
 
 # ---- keep alive ----
 
+def check_time_is_up(connected_at):
+    """Of a keep alive of 1 s: not before 1.5 s, and then soon. The standard doesn't say how soon; others may look less often."""
+    passed = time.monotonic() - connected_at
+    assert 1.4 < passed < (LIMIT if IS_FOREIGN else 5), f"the client was ended after {passed:.1f} s"
+
+
 @proves(v3="3.1.2-23 3.1.2-24", v5="3.1.2-20 3.1.2-22 3.2.2-22")
 def test_a_silent_client_is_ended_after_one_and_a_half_times_its_keep_alive(broker, version):
     """As if the network had failed: a session that lasts, lasts."""
     connected_at = time.monotonic()
     client = broker.connect(version=version, keep_alive=1, **lasting(version))
     client.expect_end(0x8D)
-    assert 1.4 < time.monotonic() - connected_at < 5
+    check_time_is_up(connected_at)
     again = broker.connect(client.client_identifier, version=version, **lasting(version))
     assert again.connack.session_present is (version > 3)
 
@@ -72,7 +78,7 @@ def test_a_packet_that_never_becomes_whole_is_no_sign_of_life(broker, version, t
             break
         client.send(packet[at:at + 1])
     client.expect_end(0x8D)
-    assert time.monotonic() - connected_at < 5
+    check_time_is_up(connected_at)
 
 
 @proves(v3="3.1.2-24", v5="3.1.2-22")
@@ -84,13 +90,14 @@ def test_a_keep_alive_of_0_is_none(broker, version):
 
 
 @proves(v5="3.1.2-21 3.2.2-21")
+@pytest.mark.ours("needs a broker with a very short keep alive of its own")
 def test_a_client_that_goes_by_its_own_keep_alive_is_ended_by_the_brokers(start_broker):
     broker = start_broker(limits={"keep_alive_max_seconds": 1})
     connected_at = time.monotonic()
     client = broker.connect(keep_alive=100)
     assert client.connack.get("server_keep_alive") == 1
     client.expect_end(0x8D)
-    assert 1.4 < time.monotonic() - connected_at < 5
+    check_time_is_up(connected_at)
 
 
 # ---- maximum packet size ----

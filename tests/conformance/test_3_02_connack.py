@@ -129,11 +129,11 @@ def test_a_refusal_tells_of_no_session_and_ends_the_connection(broker, version):
 
 @proves(v5="3.2.2-8")
 @pytest.mark.parametrize("wrong", [
-    mqtt.connect(unique(), level=6), mqtt.connect(b"\xff"), mqtt.connect(unique(), flags=3),
+    mqtt.connect(b"\xff"), mqtt.connect(unique(), flags=3),
     mqtt.connect(unique(), properties={"receive_maximum": 0}), mqtt.connect(unique(), properties={"topic_alias": 1}),
     mqtt.connect(unique(), properties={"authentication_method": "nobody's"}), mqtt.connect(unique(), will=mqtt.Will("#")),
     mqtt.connect(unique(), will=mqtt.Will("w", qos=3)), mqtt.frame(mqtt.CONNECT, 0, mqtt.connect(unique())[2:-3]),
-], ids=["version", "not UTF-8", "reserved flag", "receive maximum", "property", "method", "will topic", "will QoS", "cut off"])
+], ids=["not UTF-8", "reserved flag", "receive maximum", "property", "method", "will topic", "will QoS", "cut off"])
 def test_a_reason_of_connack_is_one_of_those_that_it_may_have(broker, wrong):
     client = broker.open()
     client.send(wrong)

@@ -28,6 +28,16 @@ def test_a_client_identifier_may_be_long_and_in_any_script(broker, version):
     broker.connect(unique("жук-蟲"), version=version).ping()
 
 
+def test_every_connect_that_ends_too_early_is_refused_in_3_1(broker):
+    """But for user name and password, see below."""
+    body = mqtt.connect("id", 3, will=mqtt.Will("w", b"gone"), username="u", password=b"p")[2:]
+    for length in set(range(len(body))) - {len(body) - 6, len(body) - 3}:
+        client = broker.open(3)
+        client.send(mqtt.frame(mqtt.CONNECT, 0, body[:length]))
+        client.expect_refusal()
+        client.close()
+
+
 @pytest.mark.parametrize("missing", [3, 6], ids=["password", "user name and password"])
 def test_what_the_flags_promise_may_be_missing_at_the_end_in_3_1(broker, missing):
     """MQTT 3.1, 3.1: for the sake of clients of the original version, "this is valid" """
