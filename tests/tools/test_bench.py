@@ -153,3 +153,19 @@ def test_wrong_usage_is_told(arguments, complaint):
 
     assert done.returncode == 2
     assert complaint in done.stderr and "Traceback" not in done.stderr
+
+
+def test_micro_benchmarks_are_measured_by_name():
+    done = subprocess.run([settings.REPOSITORY / "tools/bench", "micro", "mailbox", "encode", "--build", settings.BUILD, "--json", "-"],
+                          capture_output=True, text=True, timeout=LIMIT)
+    assert done.returncode == 0, done.stderr
+    results = {each["name"]: each for each in json.loads(done.stdout)}
+    assert set(results) == {"mailbox/single", "mailbox/chain", "encode/publish-3.1.1", "encode/publish-5.0", "encode/puback"}
+    assert all(0 < each["nanoseconds"] <= each["median"] for each in results.values())
+
+
+def test_a_micro_benchmark_that_is_not_there_is_told():
+    done = subprocess.run([settings.REPOSITORY / "tools/bench", "micro", "decoed", "--build", settings.BUILD],
+                          capture_output=True, text=True, timeout=LIMIT)
+    assert done.returncode == 2
+    assert "there is no decoed" in done.stderr and "decode/puback" in done.stderr

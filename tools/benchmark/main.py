@@ -16,6 +16,7 @@ EPILOG = """examples:
   tools/bench                                        all of it; some 5 minutes for each broker and 3 rounds
   tools/bench --scenario one-to-one fan-out --quick
   tools/bench --broker graftmq --broker 'other=/opt/other/bin/other --port {port}' --json figures.json
+  tools/bench micro                                  nanoseconds of single functions; see tools/bench micro --help
 
 exit codes: 0 measured; 1 a broker lost, doubled, reordered or damaged a message, or failed otherwise; 2 wrong usage"""
 
@@ -77,6 +78,9 @@ def measure_all(options, chosen, scale):
 
 
 def main(arguments):
+    if arguments[:1] == ["micro"]:
+        import micro
+        return micro.main(arguments[1:])
     options = parser().parse_args(arguments)
     if options.list:
         print("\n".join(f"{name:12} {text}" for name, text in DESCRIPTIONS.items()))
