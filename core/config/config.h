@@ -56,6 +56,8 @@ struct config_entry {
     uint8_t versions;               /* set of CONFIG_VERSION_... */
     uint32_t defer_ms;              /* "defer": {"limit_ms", "at_limit"}; 0: limits.deferral_ms */
     gmq_verdict defer_at_limit;     /* GMQ_DEFER: not configured, what the handler said counts */
+    gmq_verdict on_fault;           /* what becomes of a packet whose isolated handler can't answer; GMQ_REJECT */
+    uint32_t budget_us;             /* time that one call may take before it is told; 0: limits.budget_us */
     struct gmq_settings *arguments; /* never NULL */
 };
 

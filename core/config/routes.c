@@ -130,12 +130,11 @@ void store_versions(struct reader *reader, const struct schema_key *key, const s
 void store_verdict(struct reader *reader, const struct schema_key *key, const struct node *node, void *target)
 {
     (void)reader;
-    struct config_entry *entry = target;
     static const gmq_verdict verdicts[] = {GMQ_NEXT, GMQ_REJECT, GMQ_CLOSE};
     size_t index = 0;
     while (index < 2 && strcmp(key->choices[index], json_string_value(node->json)) != 0)
         index++;
-    entry->defer_at_limit = verdicts[index];
+    memcpy((char *)target + key->offset, &verdicts[index], sizeof(verdicts[index]));
 }
 
 void store_entry(struct reader *reader, const struct schema_key *key, const struct node *node, void *target)
@@ -144,6 +143,7 @@ void store_entry(struct reader *reader, const struct schema_key *key, const stru
     entry->place = reader_place(reader, node);
     entry->versions = CONFIG_VERSION_ALL;
     entry->defer_at_limit = GMQ_DEFER;
+    entry->on_fault = GMQ_REJECT;
     if (json_is_object(node->json)) {
         reader_read_object(reader, key->keys, node, entry);
         return;

@@ -92,7 +92,8 @@ static const struct schema_key defer_keys[] = {
          "connection.",
      .kinds = KIND_TEXT,
      .choices = verdict_choices,
-     .store = store_verdict},
+     .store = store_verdict,
+     .offset = offsetof(struct config_entry, defer_at_limit)},
     {.name = NULL}};
 
 static const struct schema_key entry_keys[] = {
@@ -144,6 +145,24 @@ static const struct schema_key entry_keys[] = {
      .needs = IN_ROUTES,
      .elsewhere = "only packets from clients (\"routes\") can be deferred; remove it",
      .store = store_object},
+    {.name = "on_fault",
+     .text = "What becomes of a packet when the isolated plugin that has it crashes, hangs or is being restarted: on to "
+             "the `next` handler, `reject` the packet, `close` the connection. Only in `routes`.",
+     .kinds = KIND_TEXT,
+     .preset = "\"reject\"",
+     .choices = verdict_choices,
+     .needs = IN_ROUTES,
+     .elsewhere = "only packets from clients (\"routes\") go to isolated plugins; remove it",
+     .store = store_verdict,
+     .offset = offsetof(struct config_entry, on_fault)},
+    {.name = "budget_us",
+     .text = "Time that one call of the handler may take before it is counted and logged as an overrun. Without it: "
+             "`limits.budget_us`.",
+     .kinds = KIND_NUMBER,
+     .smallest = 10,
+     .largest = 3600000000,
+     .store = store_u32,
+     .offset = offsetof(struct config_entry, budget_us)},
     {.name = NULL}};
 
 const struct schema_key schema_entry = {.text =

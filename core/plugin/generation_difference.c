@@ -151,6 +151,7 @@ static bool steps_same(struct side left, struct side right)
     return texts_same(one->plugin_name, other->plugin_name) && texts_same(one->handler, other->handler) &&
            lists_same(one->topics, other->topics) && listeners_same(left, right) && one->versions == other->versions &&
            one->defer_ms == other->defer_ms && one->defer_at_limit == other->defer_at_limit &&
+           one->on_fault == other->on_fault && one->budget_us == other->budget_us &&
            arguments_same(left.step->arguments, right.step->arguments);
 }
 

@@ -149,7 +149,8 @@ static const struct config_entry *implied_entry(struct resolver *resolver, const
                                    .plugin = resolver->broker_index,
                                    .handler = (char *)(uintptr_t)record->name, /* as long as the plugin is there */
                                    .versions = CONFIG_VERSION_ALL,
-                                   .defer_at_limit = GMQ_DEFER};
+                                   .defer_at_limit = GMQ_DEFER,
+                                   .on_fault = GMQ_REJECT};
     return entry;
 }
 

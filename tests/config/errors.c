@@ -238,3 +238,16 @@ Test(errors, broken_json_is_told_with_a_hint)
         "f:1:13: duplicate object key near '\"a\"'; name each key once in an object (several lines of comment: "
         "\"//\" with a list)");
 }
+
+Test(errors, only_packets_from_clients_go_to_isolated_plugins)
+{
+    given_expect(IN_FILE("\"outgoing\": { \"PUBLISH\": { \"handler\": \"broker:f\", \"on_fault\": \"next\" } }"),
+                 "f:2:51: outgoing.PUBLISH: \"on_fault\" can't stand here: only packets from clients (\"routes\") go to "
+                 "isolated plugins; remove it");
+}
+
+Test(errors, a_budget_is_neither_nothing_nor_endless)
+{
+    given_expect(ENTRY("CONNECT", "\"budget_us\": 9"),
+                 "f:2:62: routes.CONNECT.budget_us: 9 is out of range; use 10 to 3600000000");
+}

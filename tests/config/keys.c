@@ -96,6 +96,8 @@ Test(full, an_entry_with_all_conditions_is_read, .init = setup, .fini = teardown
     cr_assert(eq(u8, entry->versions, CONFIG_VERSION_3_1_1 | CONFIG_VERSION_5_0));
     cr_assert(eq(u32, entry->defer_ms, 250));
     cr_assert(eq(int, entry->defer_at_limit, GMQ_REJECT));
+    cr_assert(eq(int, entry->on_fault, GMQ_CLOSE));
+    cr_assert(eq(u32, entry->budget_us, 700));
     cr_assert(eq(i64, gmq_settings_integer(entry->arguments, "round", 0), 2));
 }
 
@@ -110,6 +112,8 @@ Test(full, an_entry_that_is_only_a_handler_has_no_conditions, .init = setup, .fi
     cr_assert(eq(u8, entry->versions, CONFIG_VERSION_ALL));
     cr_assert(eq(u32, entry->defer_ms, 0));
     cr_assert(eq(int, entry->defer_at_limit, GMQ_DEFER));
+    cr_assert(eq(int, entry->on_fault, GMQ_REJECT), "a check that can't be made must not let in");
+    cr_assert(eq(u32, entry->budget_us, 0));
     cr_assert(gmq_view_equals(gmq_settings_json(entry->arguments), "{}"));
     cr_assert(eq(str, config->incoming[GMQ_CONNECT].entries[0].place.path, "routes.CONNECT"));
 }
