@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 
 PACKAGES_RUN=(gcc g++ cmake ninja-build pkg-config libev-dev libjansson-dev libxxhash-dev)
-PACKAGES_TEST=(libcriterion-dev mosquitto-clients python3 python3-pytest python3-pytest-xdist python3-paho-mqtt
+PACKAGES_TEST=(libcriterion-dev mosquitto-clients python3 python3-pytest python3-pytest-xdist python3-paho-mqtt libpaho-mqtt-dev
     clang clang-format clang-tidy cppcheck libclang-rt-14-dev ccache ca-certificates git)
 
 # Any node from 16 on will do, from wherever it came; so it is looked for on PATH and not among Debian's packages.

@@ -16,14 +16,17 @@ const encoded = (properties) => {
 }
 
 const decoded = (options) => {
-  const properties = options.properties
-  if (properties && properties.correlationData) properties.correlationData = Buffer.from(properties.correlationData, 'hex')
+  const properties = options.properties || {}
+  for (const name of ['correlationData', 'authenticationData']) {
+    if (properties[name]) properties[name] = Buffer.from(properties[name], 'hex')
+  }
   return options
 }
 
 const open = (number, settings) => {
-  if (settings.will) settings.will.payload = Buffer.from(settings.will.payload, 'hex')
-  const client = mqtt.connect(settings)
+  if (settings.will) decoded(settings.will).payload = Buffer.from(settings.will.payload, 'hex')
+  if (settings.password) settings.password = Buffer.from(settings.password, 'hex')
+  const client = mqtt.connect(decoded(settings))
   clients.set(number, client)
   client.on('connect', (packet) => tell(number, 'connect', { sessionPresent: packet.sessionPresent }))
   client.on('error', (error) => tell(number, 'error', { text: String(error) }))

@@ -1,9 +1,13 @@
-"""Clients that others wrote, under one handle: Python paho, MQTT.js, and mosquitto_pub with mosquitto_sub."""
+"""Clients that others wrote, under one handle: Paho's for Python and for C, MQTT.js, and mosquitto_pub with mosquitto_sub.
+
+Properties are dicts, by the standard's names as in harness/rules.py: {"content_type": "text/plain", "user_property": [("a", "1")]}.
+"""
 
 import atexit
 import json
 import pathlib
 import queue
+import re
 import subprocess
 import threading
 from dataclasses import dataclass, field
@@ -13,8 +17,11 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from harness import rules
 from harness.settings import LIMIT
 
+PROPERTIES = {each.name: each for each in rules.PROPERTY_TABLE}
+NAMES = {each.identifier: each.name for each in rules.PROPERTY_TABLE}
 FOLDER = pathlib.Path(__file__).resolve().parent
 
 
@@ -24,21 +31,31 @@ class Message:
     payload: bytes
     qos: int
     retain: bool
-    content_type: str = None
-    response_topic: str = None
-    correlation_data: bytes = None
-    user_properties: list = field(default_factory=list)
+    properties: dict = field(default_factory=dict)
+
+
+@dataclass
+class Will:
+    topic: str
+    payload: bytes
+    qos: int = 0
+    retain: bool = False
+    properties: dict = field(default_factory=dict)
 
 
 class RealClient:
     """One client, connected. `expiry`: seconds that its session outlives it (below 5.0 any but 0: a lasting one).
-    `messages`: where it puts what it gets, if several are to share that."""
+    `properties`: further ones of its CONNECT. `messages`: where it puts what it gets, if several are to share that."""
 
     versions = (3, 4, 5)
+    subscribes_again = True  # by itself, when it is connected again without its session
 
-    def __init__(self, address, identifier, version=5, expiry=0, clean=None, will=None, messages=None):
+    def __init__(self, address, identifier, version=5, expiry=0, clean=None, will=None, messages=None, keep_alive=60,
+                 user_name=None, password=None, properties=None):
         self.host, self.port = address
         self.identifier, self.version, self.expiry, self.will = identifier, version, expiry, will
+        self.keep_alive, self.user_name, self.password = keep_alive, user_name, password
+        self.properties = {"session_expiry_interval": expiry, **(properties or {})} if version == 5 else {}
         self.clean = (expiry == 0) if clean is None else clean
         self.messages = messages or queue.Queue()
         self.connections = queue.Queue()  # session present, for each time that it was connected
@@ -64,7 +81,16 @@ class RealClient:
         return message
 
 
-class Paho(RealClient):
+def paho_properties(packet_type, properties):
+    made = Properties(packet_type)
+    for name, value in properties.items():
+        setattr(made, name.title().replace("_", ""), value)
+    return made
+
+
+class PahoPython(RealClient):
+    subscribes_again = False
+
     def open(self):
         protocol = {3: paho.MQTTv31, 4: paho.MQTTv311, 5: paho.MQTTv5}[self.version]
         arguments = {} if self.version == 5 else {"clean_session": self.clean}
@@ -79,15 +105,16 @@ class Paho(RealClient):
             client.on_subscribe = lambda _, __, mid, granted: self.acknowledged.put(list(granted))
         client.on_message = self._on_message
         client.reconnect_delay_set(1, 1)
+        if self.user_name is not None:
+            client.username_pw_set(self.user_name, self.password)
         if self.will:
-            topic, payload, qos, retain = self.will
-            client.will_set(topic, payload, qos, retain)
+            client.will_set(self.will.topic, self.will.payload, self.will.qos, self.will.retain,
+                            paho_properties(PacketTypes.WILLMESSAGE, self.will.properties) if self.version == 5 else None)
         if self.version == 5:
-            properties = Properties(PacketTypes.CONNECT)
-            properties.SessionExpiryInterval = self.expiry
-            client.connect(self.host, self.port, 60, clean_start=self.clean, properties=properties)
+            client.connect(self.host, self.port, self.keep_alive, clean_start=self.clean,
+                           properties=paho_properties(PacketTypes.CONNECT, self.properties))
         else:
-            client.connect(self.host, self.port, 60)
+            client.connect(self.host, self.port, self.keep_alive)
         client.loop_start()
         self.session_present = self.connected()
 
@@ -96,11 +123,10 @@ class Paho(RealClient):
         self.connections.put(bool(flags["session present"]))
 
     def _on_message(self, client, userdata, message):
-        properties = getattr(message, "properties", None)
+        got = getattr(message, "properties", None)
+        values = {name: getattr(got, name.title().replace("_", ""), None) for name in PROPERTIES}
         self.messages.put(Message(message.topic, message.payload, message.qos, bool(message.retain),
-                                  getattr(properties, "ContentType", None), getattr(properties, "ResponseTopic", None),
-                                  getattr(properties, "CorrelationData", None),
-                                  [tuple(each) for each in getattr(properties, "UserProperty", [])]))
+                                  {name: value for name, value in values.items() if value is not None}))
 
     def subscribe(self, pattern, qos=0):
         if self.version == 5:
@@ -109,20 +135,9 @@ class Paho(RealClient):
             self.client.subscribe(pattern, qos)
         return self.acknowledged.get(timeout=LIMIT)
 
-    def publish(self, topic, payload, qos=0, retain=False, content_type=None, response_topic=None, correlation_data=None,
-                user_properties=()):
-        properties = None
-        if self.version == 5:
-            properties = Properties(PacketTypes.PUBLISH)
-            if content_type:
-                properties.ContentType = content_type
-            if response_topic:
-                properties.ResponseTopic = response_topic
-            if correlation_data:
-                properties.CorrelationData = correlation_data
-            if user_properties:
-                properties.UserProperty = list(user_properties)
-        sent = self.client.publish(topic, payload, qos, retain, **({"properties": properties} if properties else {}))
+    def publish(self, topic, payload, qos=0, retain=False, properties=None):
+        made = paho_properties(PacketTypes.PUBLISH, properties) if properties else None
+        sent = self.client.publish(topic, payload, qos, retain, made)
         sent.wait_for_publish(LIMIT)
         assert sent.is_published()
 
@@ -179,16 +194,40 @@ class Node:
         self.process.stdin.flush()
 
 
+def mqttjs_properties(properties):
+    """By the names of MQTT.js. Flags are booleans there, user properties an object."""
+    made = {}
+    for name, value in properties.items():
+        head, *tail = name.split("_")
+        if PROPERTIES[name].kind == "byte":
+            value = bool(value)
+        elif PROPERTIES[name].kind == "binary":
+            value = value.hex()
+        made[head + "".join(each.title() for each in tail)] = value
+    if "userProperty" in made:
+        made["userProperties"] = users = {}
+        for name, value in made.pop("userProperty"):
+            users.setdefault(name, []).append(value)
+    return made
+
+
 class MqttJs(RealClient):
     def open(self):
         settings = {"host": self.host, "port": self.port, "clientId": self.identifier, "clean": self.clean,
                     "protocolVersion": self.version, "protocolId": "MQIsdp" if self.version == 3 else "MQTT",
-                    "reconnectPeriod": 200}
+                    "reconnectPeriod": 200,
+                    "keepalive": self.keep_alive}
         if self.version == 5:
-            settings["properties"] = {"sessionExpiryInterval": self.expiry}
+            settings["properties"] = mqttjs_properties(self.properties)
+        if self.user_name is not None:
+            settings["username"] = self.user_name
+        if self.password is not None:
+            settings["password"] = self.password.hex()
         if self.will:
-            topic, payload, qos, retain = self.will
-            settings["will"] = {"topic": topic, "payload": payload.hex(), "qos": qos, "retain": retain}
+            settings["will"] = {"topic": self.will.topic, "payload": self.will.payload.hex(), "qos": self.will.qos,
+                                "retain": self.will.retain}
+            if self.version == 5:
+                settings["will"]["properties"] = mqttjs_properties(self.will.properties)
         self.answers = queue.Queue()
         self.is_over = False
         self.node = Node.the()
@@ -203,14 +242,20 @@ class MqttJs(RealClient):
         elif event["event"] == "done":
             self.answers.put(event)
         elif event["event"] == "message":
-            properties = event["properties"]
-            correlation = properties.get("correlationData")
-            self.messages.put(Message(
-                event["topic"], bytes.fromhex(event["payload"]), event["qos"], event["retain"],
-                properties.get("contentType"), properties.get("responseTopic"),
-                bytes.fromhex(correlation) if correlation else None,
-                [(name, each) for name, value in properties.get("userProperties", {}).items()
-                 for each in (value if isinstance(value, list) else [value])]))
+            self.messages.put(Message(event["topic"], bytes.fromhex(event["payload"]), event["qos"], event["retain"],
+                                      self._received(event["properties"])))
+
+    @staticmethod
+    def _received(given):
+        users = given.pop("userProperties", {})
+        properties = {}
+        for name, value in given.items():
+            name = re.sub("[A-Z]", lambda letter: "_" + letter[0].lower(), name)
+            properties[name] = {"binary": bytes.fromhex, "byte": int}.get(PROPERTIES[name].kind, lambda same: same)(value)
+        if users:
+            properties["user_property"] = [(name, each) for name, value in users.items()
+                                           for each in (value if isinstance(value, list) else [value])]
+        return properties
 
     def command(self, **fields):
         self.node.send(number=self.number, **fields)
@@ -221,16 +266,10 @@ class MqttJs(RealClient):
     def subscribe(self, pattern, qos=0):
         return [each["qos"] for each in self.command(do="subscribe", filter=pattern, options={"qos": qos})]
 
-    def publish(self, topic, payload, qos=0, retain=False, content_type=None, response_topic=None, correlation_data=None,
-                user_properties=()):
+    def publish(self, topic, payload, qos=0, retain=False, properties=None):
         options = {"qos": qos, "retain": retain}
-        if self.version == 5:
-            users = {}
-            for name, value in user_properties:
-                users.setdefault(name, []).append(value)
-            properties = {"contentType": content_type, "responseTopic": response_topic, "userProperties": users or None,
-                          "correlationData": correlation_data and correlation_data.hex()}
-            options["properties"] = {name: value for name, value in properties.items() if value}
+        if properties:
+            options["properties"] = mqttjs_properties(properties)
         self.command(do="publish", topic=topic, payload=payload.hex(), options=options)
 
     def leave(self):
@@ -246,6 +285,89 @@ class MqttJs(RealClient):
             self.die()
 
 
+def pahoc_properties(properties):
+    rows = []
+    for name, value in properties.items():
+        for each in value if name == "user_property" else [value]:
+            values = each if isinstance(each, tuple) else [each.hex() if isinstance(each, bytes) else each]
+            rows.append([PROPERTIES[name].identifier, *values])
+    return rows
+
+
+class PahoC(RealClient):
+    """A process of its own, of the program that compile() made."""
+
+    subscribes_again = False
+    program = None
+
+    @classmethod
+    def compile(cls, path):
+        subprocess.run(["gcc", "-std=c17", "-D_GNU_SOURCE", "-O1", "-Wall", "-Wextra", "-Werror", "-o", str(path),
+                        str(FOLDER / "paho.c"), "-lpaho-mqtt3a", "-ljansson"], check=True)
+        cls.program = path
+
+    def open(self):
+        self.answers = queue.Queue()
+        self.process = start([str(self.program)], lambda line: self._on_event(json.loads(line)))
+        settings = {"uri": f"tcp://{self.host}:{self.port}", "client_identifier": self.identifier, "version": self.version,
+                    "clean": self.clean, "keep_alive": self.keep_alive, "properties": pahoc_properties(self.properties)}
+        if self.user_name is not None:
+            settings["user_name"] = self.user_name
+        if self.password is not None:
+            settings["password"] = self.password.hex()
+        if self.will:
+            settings["will"] = {"topic": self.will.topic, "payload": self.will.payload.hex(), "qos": self.will.qos,
+                                "retain": self.will.retain}
+            settings["will_properties"] = pahoc_properties(self.will.properties)
+        self._send(do="open", settings=settings)
+        self.session_present = self.connected()
+
+    def _on_event(self, event):
+        if event["event"] == "connect":
+            self.connections.put(event["sessionPresent"])
+        elif event["event"] == "done":
+            self.answers.put(event)
+        elif event["event"] == "message":
+            properties = {}
+            for identifier, *values in event["properties"]:
+                name = NAMES[identifier]
+                if len(values) == 2:
+                    properties.setdefault(name, []).append(tuple(values))
+                else:
+                    properties[name] = bytes.fromhex(values[0]) if PROPERTIES[name].kind == "binary" else values[0]
+            self.messages.put(Message(event["topic"], bytes.fromhex(event["payload"]), event["qos"], event["retain"], properties))
+
+    def _send(self, **command):
+        self.process.stdin.write((json.dumps(command) + "\n").encode())
+        self.process.stdin.flush()
+
+    def _command(self, **fields):
+        self._send(**fields)
+        answer = self.answers.get(timeout=LIMIT)
+        assert answer["error"] is None, answer
+        return answer.get("granted")
+
+    def subscribe(self, pattern, qos=0):
+        return self._command(do="subscribe", filter=pattern, qos=qos)
+
+    def publish(self, topic, payload, qos=0, retain=False, properties=None):
+        self._command(do="publish", topic=topic, payload=payload.hex(), qos=qos, retain=retain,
+                      properties=pahoc_properties(properties or {}))
+
+    def leave(self):
+        self._command(do="leave")
+        self.die()
+
+    def die(self):
+        self.process.kill()
+        self.process.wait()
+        self.process.stdin.close()
+
+    def close(self):
+        if self.process.poll() is None:
+            self.die()
+
+
 class Mosquitto(RealClient):
     """mosquitto_sub is started with its first subscription; every message is sent by a mosquitto_pub of its own."""
 
@@ -258,6 +380,14 @@ class Mosquitto(RealClient):
     def _arguments(self):
         return ["-V", {3: "mqttv31", 4: "mqttv311", 5: "mqttv5"}[self.version], "-h", self.host, "-p", str(self.port)]
 
+    def _properties(self, packet, properties):
+        options = []
+        for name, value in properties.items() if self.version == 5 else ():
+            for each in value if name == "user_property" else [value]:
+                values = each if isinstance(each, tuple) else [each.decode() if isinstance(each, bytes) else str(each)]
+                options += ["-D", packet, name.replace("_", "-"), *values]
+        return options
+
     def subscribe(self, pattern, qos=0):
         assert self.process is None, "one subscription each"
         self.subscribed = queue.Queue()
@@ -265,12 +395,18 @@ class Mosquitto(RealClient):
                    "-q", str(qos), "-F", self.FORMAT]
         if not self.clean:
             command.append("-c")
-        if self.version == 5 and self.expiry:
-            command += ["-x", str(self.expiry)]
+        command += ["-k", str(self.keep_alive)]
+        command += ["-u", self.user_name] if self.user_name is not None else []
+        command += ["-P", self.password.decode()] if self.password is not None else []
+        further = dict(self.properties)
+        expiry = further.pop("session_expiry_interval", 0)
+        command += ["-x", str(expiry)] if expiry else []  # with -c it has one already, which -D would repeat
+        command += self._properties("connect", further)
         if self.will:
-            topic, payload, will_qos, retain = self.will
-            command += ["--will-topic", topic, "--will-payload", payload.decode(), "--will-qos", str(will_qos)]
-            command += ["--will-retain"] if retain else []
+            command += ["--will-topic", self.will.topic, "--will-payload", self.will.payload.decode(),
+                        "--will-qos", str(self.will.qos)]
+            command += ["--will-retain"] if self.will.retain else []
+            command += self._properties("will", self.will.properties)
         self.process = start(command, self._on_line)
         self.connected()
         return [self.subscribed.get(timeout=LIMIT)]
@@ -282,22 +418,16 @@ class Mosquitto(RealClient):
             self.connections.put(None)
         elif line.startswith("message\t"):
             _, qos, retain, topic, content_type, response, correlation, users, payload = line.split("\t")
-            self.messages.put(Message(topic, bytes.fromhex(payload), int(qos), retain == "1", content_type or None,
-                                      response or None, correlation.encode() or None,
-                                      [tuple(each.split(":", 1)) for each in users.split(" ") if each]))
+            properties = {"content_type": content_type, "response_topic": response, "correlation_data": correlation.encode(),
+                          "user_property": [tuple(each.split(":", 1)) for each in users.split(" ") if each]}
+            self.messages.put(Message(topic, bytes.fromhex(payload), int(qos), retain == "1",
+                                      {name: value for name, value in properties.items() if value}))
 
-    def publish(self, topic, payload, qos=0, retain=False, content_type=None, response_topic=None, correlation_data=None,
-                user_properties=()):
+    def publish(self, topic, payload, qos=0, retain=False, properties=None):
         command = ["mosquitto_pub", *self._arguments(), "-t", topic, "-q", str(qos)]
         command.append("-s" if payload else "-n")
         command += ["-r"] if retain else []
-        if self.version == 5:
-            for name, value in (("content-type", content_type), ("response-topic", response_topic),
-                                ("correlation-data", correlation_data)):
-                if value:
-                    command += ["-D", "publish", name, value]
-            for name, value in user_properties:
-                command += ["-D", "publish", "user-property", name, value]
+        command += self._properties("publish", properties or {})
         subprocess.run(command, input=payload, check=True, timeout=LIMIT)
 
     def leave(self):
@@ -316,4 +446,4 @@ class Mosquitto(RealClient):
             self.process.stdin.close()
 
 
-KINDS = {"paho": Paho, "mqttjs": MqttJs, "mosquitto": Mosquitto}
+KINDS = {"paho-python": PahoPython, "paho-c": PahoC, "mqttjs": MqttJs, "mosquitto": Mosquitto}
