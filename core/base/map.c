@@ -5,16 +5,44 @@
 #include "base/hash.h"
 #include "base/memory.h"
 
-enum { MAP_CAPACITY_MIN = 8 };
+#include <string.h>
+
+enum {
+    MAP_CAPACITY_MIN = 8,
+    /* From so many bytes on, slots are pages of their own: a table that has been outgrown would leave a gap among what
+     * the allocator keeps. */
+    MAP_PAGES_FROM = 65536,
+    MAP_PAGE = 4096,
+};
 
 void map_init(struct map *map, map_key_of *key_of)
 {
     *map = (struct map){.key_of = key_of};
 }
 
+static struct map_slot *slots_new(size_t capacity)
+{
+    size_t size = capacity * sizeof(struct map_slot);
+    if (size < MAP_PAGES_FROM)
+        return mem_alloc_zero(capacity, sizeof(struct map_slot));
+    struct map_slot *slots = mem_alloc_pages(MAP_PAGE, size);
+    if (slots != NULL)
+        memset(slots, 0, size);
+    return slots;
+}
+
+static void slots_free(struct map_slot *slots, size_t capacity)
+{
+    size_t size = capacity * sizeof(struct map_slot);
+    if (size < MAP_PAGES_FROM)
+        mem_free(slots);
+    else
+        mem_free_pages(slots, size);
+}
+
 void map_deinit(struct map *map)
 {
-    mem_free(map->slots);
+    slots_free(map->slots, map->capacity);
     map_init(map, map->key_of);
 }
 
@@ -28,14 +56,14 @@ static void slots_place(struct map_slot *slots, size_t mask, struct map_slot slo
 
 static bool map_resize(struct map *map, size_t capacity)
 {
-    struct map_slot *slots = mem_alloc_zero(capacity, sizeof(*slots));
+    struct map_slot *slots = slots_new(capacity);
     if (slots == NULL)
         return false;
     for (size_t i = 0; i < map->capacity; i++) {
         if (map->slots[i].value != NULL)
             slots_place(slots, capacity - 1, map->slots[i]);
     }
-    mem_free(map->slots);
+    slots_free(map->slots, map->capacity);
     map->slots = slots;
     map->capacity = capacity;
     return true;

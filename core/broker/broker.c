@@ -29,6 +29,8 @@ void broker_free(struct broker *broker)
         subscription_index_free(broker->subscriptions);
     if (broker->retained != NULL)
         retained_store_free(broker->retained);
+    for (uint32_t i = 0; i < BROKER_WORKERS_MAX; i++)
+        session_pool_free(broker->session_pools[i]);
     mem_free(broker);
 }
 

@@ -227,7 +227,7 @@ void client_gone(struct gmq_client *client)
     alias_free(client);
     output_deinit(&client->output, &shard->outputs);
     bytes_free(&client->bytes);
-    client_identifier_unref(client->identifier);
+    client_identifier_unref(&shard->session_pool->names, client->identifier);
     mem_free(client->user_name);
     mem_free(client->authentication_method);
 }

@@ -1,13 +1,16 @@
 /* The name of a client, one copy for its connection and its session. */
 #include "broker/client_identifier.h"
 
-#include "base/memory.h"
-
 #include <string.h>
 
-struct client_identifier *client_identifier_new(gmq_view text)
+static size_t identifier_size(size_t length)
 {
-    struct client_identifier *identifier = mem_alloc(offsetof(struct client_identifier, text) + text.length + 1);
+    return offsetof(struct client_identifier, text) + length + 1;
+}
+
+struct client_identifier *client_identifier_new(struct small *names, gmq_view text)
+{
+    struct client_identifier *identifier = small_alloc(names, identifier_size(text.length));
     if (identifier == NULL)
         return NULL;
     identifier->references = 1;
@@ -24,8 +27,8 @@ struct client_identifier *client_identifier_ref(struct client_identifier *identi
     return identifier;
 }
 
-void client_identifier_unref(struct client_identifier *identifier)
+void client_identifier_unref(struct small *names, struct client_identifier *identifier)
 {
     if (identifier != NULL && --identifier->references == 0)
-        mem_free(identifier);
+        small_free(names, identifier, identifier_size(identifier->length));
 }

@@ -2,6 +2,8 @@
 #ifndef BROKER_CLIENT_IDENTIFIER_H
 #define BROKER_CLIENT_IDENTIFIER_H
 
+#include "base/small.h"
+
 #include <graftmq/types.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -13,10 +15,12 @@ struct client_identifier {
 };
 
 /* With one reference. NULL: memory is out. */
-struct client_identifier *client_identifier_new(gmq_view text);
+struct client_identifier *client_identifier_new(struct small *names, gmq_view text);
 
 struct client_identifier *client_identifier_ref(struct client_identifier *identifier);
-void client_identifier_unref(struct client_identifier *identifier); /* NULL is allowed */
+
+/* `names` is that of client_identifier_new; no identifier (NULL) is allowed. */
+void client_identifier_unref(struct small *names, struct client_identifier *identifier);
 
 /* NULL is the empty text. */
 static inline gmq_view client_identifier_text(const struct client_identifier *identifier)

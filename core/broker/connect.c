@@ -92,7 +92,7 @@ static void connect_settle(struct gmq_client *client, const struct gmq_connect *
 /* The names outlive the packet. */
 static bool connect_keep_names(struct gmq_client *client, const struct gmq_connect *packet)
 {
-    client->identifier = client_identifier_new(packet->client_identifier);
+    client->identifier = client_identifier_new(&client->shard->session_pool->names, packet->client_identifier);
     if (client->identifier == NULL)
         return false;
     if (packet->has_user_name) {

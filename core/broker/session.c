@@ -22,7 +22,7 @@ struct session *session_find(const struct shard *shard, gmq_view identifier)
 
 static struct session *session_allocate(struct shard *shard, struct client_identifier *identifier)
 {
-    struct session *session = mem_alloc_zero(1, sizeof *session);
+    struct session *session = session_pool_take(shard->session_pool);
     if (session == NULL)
         return NULL;
     session->identifier = client_identifier_ref(identifier);
@@ -34,16 +34,17 @@ static struct session *session_allocate(struct shard *shard, struct client_ident
     return session;
 }
 
-static void session_free(struct session *session)
+static void session_free(struct session_pool *pool, struct session *session)
 {
     mem_free(session->subscriptions);
-    client_identifier_unref(session->identifier);
-    mem_free(session);
+    client_identifier_unref(&pool->names, session->identifier);
+    session_pool_give(pool, session);
 }
 
 static void session_release(struct grace_retired *retired)
 {
-    session_free(LIST_OBJECT(retired, struct session, retired));
+    struct session *session = LIST_OBJECT(retired, struct session, retired);
+    session_free(session->pool, session);
 }
 
 static gmq_status session_new(struct shard *shard, struct client_identifier *identifier, struct session **created)
@@ -59,7 +60,7 @@ static gmq_status session_new(struct shard *shard, struct client_identifier *ide
         return GMQ_OK;
     }
     if (session != NULL)
-        session_free(session);
+        session_free(shard->session_pool, session);
     atomic_fetch_sub(&broker->session_count, 1);
     return GMQ_ERROR_MEMORY;
 }
@@ -238,6 +239,7 @@ void session_end(struct session *session)
     retained_run_abandon(session);
     session_discard_will(session);
     bytes_free(&session->bytes);
+    session->pool = shard->session_pool;
     /* Other workers' mail may name it until their next quiescent state. */
     grace_retire(shard->reader, &session->retired, session_release);
 }

@@ -42,13 +42,16 @@ struct session {
     subscription_place *subscriptions; /* its own list: where they stand in the index */
     uint64_t ends_ns;                  /* when it expires; UINT64_MAX: not running or never */
     uint64_t will_ns;                  /* when its will is due; UINT64_MAX */
-    struct will *will;                 /* or NULL */
-    struct inflight inflight;          /* towards the client */
-    struct id_set incoming;            /* packet identifiers of QoS 2 messages from the client, PUBREL awaited */
-    struct queue queue;                /* waits for room in inflight or for the client */
-    struct retained_run *retained;     /* retained messages that are still to be sent, or NULL */
-    struct bytes *bytes;               /* plugins' */
-    uint64_t dropped;                  /* messages at the limits of the queue */
+    union {
+        struct will *will;         /* or NULL */
+        struct session_pool *pool; /* once it has ended: to where it goes back, maybe after its shard */
+    };
+    struct inflight inflight;      /* towards the client */
+    struct id_set incoming;        /* packet identifiers of QoS 2 messages from the client, PUBREL awaited */
+    struct queue queue;            /* waits for room in inflight or for the client */
+    struct retained_run *retained; /* retained messages that are still to be sent, or NULL */
+    struct bytes *bytes;           /* plugins' */
+    uint64_t dropped;              /* messages at the limits of the queue */
     struct log_limiter limiter;
 };
 

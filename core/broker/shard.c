@@ -39,7 +39,8 @@ struct shard *shard_new(struct broker *broker, uint32_t index, struct generation
     list_init(&shard->watches);
     shard->reader = grace_join(broker->grace);
     shard->matches = match_cache_new();
-    if (shard->reader != NULL && shard->matches != NULL)
+    shard->session_pool = broker->session_pools[index] = session_pool_new();
+    if (shard->reader != NULL && shard->matches != NULL && shard->session_pool != NULL)
         return shard;
     shard_free(shard);
     return NULL;
@@ -105,6 +106,7 @@ void shard_tick(struct shard *shard)
 {
     shard_call_back(shard, GMQ_EVENT_TICK, NULL);
     output_pool_trim(&shard->outputs);
+    session_pool_trim(shard->session_pool);
     parcel_free_spare(shard);
     if (shard->index != 0)
         return;

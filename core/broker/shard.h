@@ -14,6 +14,7 @@
 #include "base/output.h"
 #include "base/wheel.h"
 #include "broker/retained_store.h"
+#include "broker/session_pool.h"
 #include "broker/subscription_index.h"
 #include "plugin/generation.h"
 
@@ -56,6 +57,7 @@ struct broker {
     struct retained_store *retained;
     const struct shard_ways *ways;
     struct shard *shards[BROKER_WORKERS_MAX];
+    struct session_pool *session_pools[BROKER_WORKERS_MAX]; /* by worker; each made and used by its shard */
     uint32_t worker_count;
     atomic_uint_fast64_t session_count;
     atomic_uint_fast64_t connection_count;
@@ -79,8 +81,9 @@ struct shard {
     struct wheel wheel;
     struct arena arena; /* of the calls of this turn */
     uint32_t call_depth;
-    struct buffer scratch; /* an encoded packet on its way to an output */
-    struct map sessions;   /* by client identifier */
+    struct buffer scratch;             /* an encoded packet on its way to an output */
+    struct map sessions;               /* by client identifier */
+    struct session_pool *session_pool; /* of the broker */
     struct output_pool outputs;
     struct match_cache *matches;
     struct topic_walk walk;
