@@ -4,13 +4,18 @@
 
 #include <MQTTAsync.h>
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static MQTTAsync client;
 static int version;
+static MQTTAsync_connectOptions options; /* and all that they point to are kept: each connection is made of them */
+static MQTTAsync_willOptions will_options = MQTTAsync_willOptions_initializer;
+static MQTTProperties connect_properties, will_properties;
 
 /* ---- events ---- */
 
@@ -146,7 +151,6 @@ static json_t *row_of(const MQTTProperty *property)
 
 /* ---- what the library calls ---- */
 
-/* The library tells of the session only when connect() has succeeded, not when it has connected again by itself. */
 static void on_connect(void *context, MQTTAsync_successData *response)
 {
     (void)context;
@@ -159,23 +163,40 @@ static void on_connect_5(void *context, MQTTAsync_successData5 *response)
     tell(json_pack("{s:s, s:b}", "event", "connect", "sessionPresent", response->alt.connect.sessionPresent));
 }
 
-static void on_connected(void *context, char *cause)
+/* The library could connect again by itself, but it looks only every 3 s whether there is something to do. */
+static void connect_again(void)
 {
-    (void)context;
-    if (strcmp(cause, "automatic reconnect") == 0)
-        tell(json_pack("{s:s, s:n}", "event", "connect", "sessionPresent"));
+    const int code = MQTTAsync_connect(client, &options);
+    if (code != MQTTASYNC_SUCCESS)
+        tell_error("error", code, NULL);
+}
+
+static void on_lost(void *context, char *cause)
+{
+    (void)context, (void)cause;
+    connect_again();
+}
+
+static void on_disconnected(void *context, MQTTProperties *properties, enum MQTTReasonCodes reason)
+{
+    (void)context, (void)properties, (void)reason;
+    connect_again();
 }
 
 static void on_connect_failure(void *context, MQTTAsync_failureData *response)
 {
     (void)context;
     tell_error("error", response->code, response->message);
+    (void)nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
+    connect_again();
 }
 
 static void on_connect_failure_5(void *context, MQTTAsync_failureData5 *response)
 {
     (void)context;
     tell_error("error", response->code, response->message);
+    (void)nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
+    connect_again();
 }
 
 static int on_message(void *context, char *topic, int topic_length, MQTTAsync_message *message)
@@ -244,27 +265,29 @@ static int number_in(const json_t *object, const char *name)
 
 static int create(const json_t *settings)
 {
-    MQTTAsync_createOptions options = MQTTAsync_createOptions_initializer;
-    options.MQTTVersion = version;
-    options.maxBufferedMessages = 1000;
+    MQTTAsync_createOptions creation = MQTTAsync_createOptions_initializer;
+    creation.MQTTVersion = version;
+    creation.sendWhileDisconnected = 1;
     int code = MQTTAsync_createWithOptions(&client, text_in(settings, "uri"), text_in(settings, "client_identifier"),
-                                           MQTTCLIENT_PERSISTENCE_NONE, NULL, &options);
+                                           MQTTCLIENT_PERSISTENCE_NONE, NULL, &creation);
     if (code == MQTTASYNC_SUCCESS)
-        code = MQTTAsync_setCallbacks(client, NULL, NULL, on_message, NULL);
-    return code == MQTTASYNC_SUCCESS ? MQTTAsync_setConnected(client, NULL, on_connected) : code;
+        code = MQTTAsync_setCallbacks(client, NULL, on_lost, on_message, NULL);
+    return code == MQTTASYNC_SUCCESS ? MQTTAsync_setDisconnected(client, NULL, on_disconnected) : code;
 }
 
-static MQTTAsync_connectOptions options_of(const json_t *settings)
+static void keep_options(json_t *settings)
 {
     MQTTAsync_connectOptions below_5 = MQTTAsync_connectOptions_initializer,
                              of_5 = MQTTAsync_connectOptions_initializer5;
-    MQTTAsync_connectOptions options = version == 5 ? of_5 : below_5;
+    options = version == 5 ? of_5 : below_5;
     const int is_clean = json_is_true(json_object_get(settings, "clean"));
     options.MQTTVersion = version;
     if (version == 5) {
         options.cleanstart = is_clean;
         options.onSuccess5 = on_connect_5;
         options.onFailure5 = on_connect_failure_5;
+        connect_properties = properties_of(json_object_get(settings, "properties"));
+        options.connectProperties = &connect_properties;
     } else {
         options.cleansession = is_clean;
         options.onSuccess = on_connect;
@@ -272,74 +295,66 @@ static MQTTAsync_connectOptions options_of(const json_t *settings)
     }
     options.keepAliveInterval = number_in(settings, "keep_alive");
     options.maxInflight = 100;
-    options.automaticReconnect = 1;
-    options.minRetryInterval = options.maxRetryInterval = 1;
     options.username = text_in(settings, "user_name");
-    return options;
+    if (json_object_get(settings, "password") != NULL)
+        options.binarypwd.data = bytes_of(json_object_get(settings, "password"), &options.binarypwd.len);
 }
 
-static void open_client(const json_t *settings)
+static void keep_will(const json_t *will)
 {
-    version = number_in(settings, "version");
-    MQTTAsync_connectOptions options = options_of(settings);
-    const json_t *password = json_object_get(settings, "password"), *will = json_object_get(settings, "will");
-    MQTTAsync_willOptions will_options = MQTTAsync_willOptions_initializer;
-    MQTTProperties properties = properties_of(json_object_get(settings, "properties"));
-    MQTTProperties will_properties = properties_of(json_object_get(settings, "will_properties"));
-    char *password_bytes = NULL, *will_payload = NULL;
-    if (json_is_string(password))
-        options.binarypwd.data = password_bytes = bytes_of(password, &options.binarypwd.len);
-    if (json_is_object(will)) {
-        will_options.topicName = text_in(will, "topic");
-        will_options.payload.data = will_payload =
-            bytes_of(json_object_get(will, "payload"), &will_options.payload.len);
-        will_options.qos = number_in(will, "qos");
-        will_options.retained = json_is_true(json_object_get(will, "retain"));
-        options.will = &will_options;
-    }
+    will_options.topicName = text_in(will, "topic");
+    will_options.payload.data = bytes_of(json_object_get(will, "payload"), &will_options.payload.len);
+    will_options.qos = number_in(will, "qos");
+    will_options.retained = json_is_true(json_object_get(will, "retain"));
+    options.will = &will_options;
     if (version == 5) {
-        options.connectProperties = &properties;
-        options.willProperties = will_options.topicName != NULL ? &will_properties : NULL;
+        will_properties = properties_of(json_object_get(will, "properties"));
+        options.willProperties = &will_properties;
     }
-    int code = create(settings);
-    if (code == MQTTASYNC_SUCCESS)
-        code = MQTTAsync_connect(client, &options); /* copies them all */
+}
+
+static void open_client(json_t *settings)
+{
+    json_incref(settings); /* to which the options point */
+    version = number_in(settings, "version");
+    keep_options(settings);
+    if (json_object_get(settings, "will") != NULL)
+        keep_will(json_object_get(settings, "will"));
+    const int code = create(settings);
     if (code != MQTTASYNC_SUCCESS)
         tell_error("error", code, NULL);
-    free(password_bytes);
-    free(will_payload);
-    MQTTProperties_free(&properties);
-    MQTTProperties_free(&will_properties);
+    else
+        connect_again();
 }
 
 static MQTTAsync_responseOptions answer_by(MQTTAsync_onSuccess *success, MQTTAsync_onSuccess5 *success_5)
 {
-    MQTTAsync_responseOptions options = MQTTAsync_responseOptions_initializer;
+    MQTTAsync_responseOptions answer = MQTTAsync_responseOptions_initializer;
     if (version == 5) {
-        options.onSuccess5 = success_5;
-        options.onFailure5 = on_failure_5;
+        answer.onSuccess5 = success_5;
+        answer.onFailure5 = on_failure_5;
     } else {
-        options.onSuccess = success;
-        options.onFailure = on_failure;
+        answer.onSuccess = success;
+        answer.onFailure = on_failure;
     }
-    return options;
+    return answer;
 }
 
 static int subscribe(const json_t *command)
 {
-    MQTTAsync_responseOptions options = answer_by(on_subscribed, on_subscribed_5);
-    return MQTTAsync_subscribe(client, text_in(command, "filter"), number_in(command, "qos"), &options);
+    MQTTAsync_responseOptions answer = answer_by(on_subscribed, on_subscribed_5);
+    return MQTTAsync_subscribe(client, text_in(command, "filter"), number_in(command, "qos"), &answer);
 }
 
 static int publish(const json_t *command)
 {
-    MQTTAsync_responseOptions options = answer_by(on_done, on_done_5);
+    MQTTAsync_responseOptions answer = answer_by(on_done, on_done_5);
     MQTTAsync_message message = MQTTAsync_message_initializer;
     message.payload = bytes_of(json_object_get(command, "payload"), &message.payloadlen);
     message.qos = number_in(command, "qos");
     message.retained = json_is_true(json_object_get(command, "retain"));
     message.properties = properties_of(json_object_get(command, "properties"));
-    const int code = MQTTAsync_sendMessage(client, text_in(command, "topic"), &message, &options);
+    const int code = MQTTAsync_sendMessage(client, text_in(command, "topic"), &message, &answer);
     free(message.payload);
     MQTTProperties_free(&message.properties);
     return code;
@@ -350,15 +365,15 @@ static int leave(const json_t *command)
     (void)command;
     MQTTAsync_disconnectOptions below_5 = MQTTAsync_disconnectOptions_initializer;
     MQTTAsync_disconnectOptions of_5 = MQTTAsync_disconnectOptions_initializer5;
-    MQTTAsync_disconnectOptions options = version == 5 ? of_5 : below_5;
+    MQTTAsync_disconnectOptions end = version == 5 ? of_5 : below_5;
     if (version == 5) {
-        options.onSuccess5 = on_done_5;
-        options.onFailure5 = on_failure_5;
+        end.onSuccess5 = on_done_5;
+        end.onFailure5 = on_failure_5;
     } else {
-        options.onSuccess = on_done;
-        options.onFailure = on_failure;
+        end.onSuccess = on_done;
+        end.onFailure = on_failure;
     }
-    return MQTTAsync_disconnect(client, &options);
+    return MQTTAsync_disconnect(client, &end);
 }
 
 static void follow(const json_t *command)

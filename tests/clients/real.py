@@ -104,6 +104,8 @@ class PahoPython(RealClient):
             client.on_connect = lambda _, __, flags, code: self._on_connect(flags, code)
             client.on_subscribe = lambda _, __, mid, granted: self.acknowledged.put(list(granted))
         client.on_message = self._on_message
+        self.published = queue.Queue()
+        client.on_publish = lambda _, __, identifier: self.published.put(identifier)
         client.reconnect_delay_set(1, 1)
         if self.user_name is not None:
             client.username_pw_set(self.user_name, self.password)
@@ -138,8 +140,7 @@ class PahoPython(RealClient):
     def publish(self, topic, payload, qos=0, retain=False, properties=None):
         made = paho_properties(PacketTypes.PUBLISH, properties) if properties else None
         sent = self.client.publish(topic, payload, qos, retain, made)
-        sent.wait_for_publish(LIMIT)
-        assert sent.is_published()
+        assert self.published.get(timeout=LIMIT) == sent.mid
 
     def leave(self):
         self.client.disconnect()
@@ -317,8 +318,7 @@ class PahoC(RealClient):
             settings["password"] = self.password.hex()
         if self.will:
             settings["will"] = {"topic": self.will.topic, "payload": self.will.payload.hex(), "qos": self.will.qos,
-                                "retain": self.will.retain}
-            settings["will_properties"] = pahoc_properties(self.will.properties)
+                                "retain": self.will.retain, "properties": pahoc_properties(self.will.properties)}
         self._send(do="open", settings=settings)
         self.session_present = self.connected()
 

@@ -1,14 +1,16 @@
 """What people do with the broker, done with the clients they do it with: each kind, in each version it speaks."""
 
-import itertools
+import concurrent.futures
+import hashlib
 import queue
 import shutil
 
 import pytest
 
 import real
-from harness.client import unique
-from harness.settings import IS_MOSQUITTO
+from gate import Gate
+from harness.client import lasting, unique
+from harness.settings import IS_MOSQUITTO, LIMIT
 
 VERSIONS = {3: "3.1", 4: "3.1.1", 5: "5.0"}
 EACH = [(kind, version) for kind in real.KINDS for version in real.KINDS[kind].versions]
@@ -59,6 +61,13 @@ def new(broker, kind, version, paho_c):
         client.close()
 
 
+@pytest.fixture
+def gate(broker):
+    gate = Gate(broker.address())
+    yield gate
+    gate.close()
+
+
 @pytest.mark.parametrize("qos", [0, 1, 2])
 def test_messages_arrive_in_order(new, topic, qos):
     subscriber, publisher = new(), new()
@@ -105,14 +114,19 @@ def test_a_session_waits_for_its_client(new, topic):
         again.expect(topic, b"%d" % number, 2)
 
 
-def test_a_large_payload_arrives_whole(new, topic):
-    payload = bytes(itertools.islice(itertools.cycle(range(256)), 900_000))
-    subscriber, publisher = new(), new()
+@pytest.mark.parametrize("under_test", [each for each in EACH if each[1] > 3], ids=name_of, indirect=True)
+def test_a_large_payload_arrives_whole(new, start_broker, topic):
+    """More than any buffer on the way holds, and then nothing at all."""
+    broker = start_broker(limits={"packet_size_bytes": 4 << 20})
+    payload = hashlib.shake_256(topic.encode()).digest(3 << 20)  # no part of it is like another
+    subscriber, publisher = new(at=broker), new(at=broker)
     subscriber.subscribe(topic, 2)
-    publisher.publish(topic, payload, 2)
-    publisher.publish(topic, b"", 2)
-    subscriber.expect(topic, payload, 2)
-    subscriber.expect(topic, b"", 2)
+    publisher.publish(topic, payload, 1)
+    publisher.publish(topic, b"", 1)
+    message = subscriber.receive()
+    assert (message.topic, message.qos, len(message.payload)) == (topic, 1, len(payload))
+    assert hashlib.sha256(message.payload).digest() == hashlib.sha256(payload).digest()
+    subscriber.expect(topic, b"", 1)
 
 
 def test_a_group_shares_the_messages(new, topic):
@@ -146,6 +160,43 @@ def test_all_kinds_understand_each_other(new, topic, kind, version):
         subscriber.expect(topic, f"{other}{other_version}".encode(), 2)
 
 
+def test_a_session_goes_on_when_its_connection_was_cut(new, gate, broker, topic):
+    """Both ways: what it missed comes, and what it wanted to say meanwhile is said once."""
+    client, other = new(at=gate, expiry=300), broker.connect()
+    client.subscribe(topic, 2)
+    other.subscribe((topic + "/of-the-client", 2))
+    other.publish(topic, b"before", 2)
+    client.expect(topic, b"before", 2)
+    assert client.connections.empty()
+    gate.cut()
+    with concurrent.futures.ThreadPoolExecutor() as executor:
+        sending = executor.submit(client.publish, topic + "/of-the-client", b"kept", 2)
+        for number in range(5):
+            other.publish(topic, b"%d" % number, 2)
+        gate.open()
+        sending.result(LIMIT)
+    assert client.connected() in (True, None) or client.version == 3
+    for number in range(5):
+        client.expect(topic, b"%d" % number, 2)
+    other.expect_publish(topic + "/of-the-client", b"kept", 2)
+    other.expect_nothing(broker.connect())
+
+
+# After the DISCONNECT of a broker mosquitto_sub ends.
+@pytest.mark.parametrize("under_test", [each for each in EACH if each != ("mosquitto", 5)], ids=name_of, indirect=True)
+def test_a_client_takes_its_session_back(new, broker, topic, kind, version):
+    """Another client of the same name has connected meanwhile; messages that it did not acknowledge come again."""
+    client, publisher = new(expiry=300), broker.connect()
+    client.subscribe(topic, 1)
+    other = broker.connect(client.identifier, version, **lasting(version))
+    for number in range(3):
+        publisher.publish(topic, b"%d" % number, 1)
+    assert client.connected() in (True, None) or version == 3
+    other.close()
+    for number in range(3):
+        client.expect(topic, b"%d" % number, 1)
+
+
 def test_clients_come_back_by_themselves_when_the_broker_does(new, start_broker, topic, kind, version):
     if IS_MOSQUITTO:
         pytest.skip("it would get another port")
@@ -154,7 +205,7 @@ def test_clients_come_back_by_themselves_when_the_broker_does(new, start_broker,
     client = new(at=broker)
     client.subscribe(topic, 1)
     if (kind, version) == ("mosquitto", 5):
-        broker.kill()  # after a DISCONNECT of the broker it would not come back
+        broker.kill()  # in order, it would send DISCONNECT
     else:
         broker.stop()
 
