@@ -142,3 +142,25 @@ void *map_next(const struct map *map, size_t *position)
     }
     return NULL;
 }
+
+static uint64_t bits_reversed(uint64_t bits)
+{
+    bits = (bits >> 1 & UINT64_C(0x5555555555555555)) | (bits & UINT64_C(0x5555555555555555)) << 1;
+    bits = (bits >> 2 & UINT64_C(0x3333333333333333)) | (bits & UINT64_C(0x3333333333333333)) << 2;
+    bits = (bits >> 4 & UINT64_C(0x0F0F0F0F0F0F0F0F)) | (bits & UINT64_C(0x0F0F0F0F0F0F0F0F)) << 4;
+    return __builtin_bswap64(bits);
+}
+
+/* The cursor counts with its highest bit as its lowest. A home that is split by growing becomes two whose low bits are
+ * its own, so that both are before the cursor, or both behind it. */
+uint64_t map_scan(const struct map *map, uint64_t cursor, void (*visit)(void *value, void *data), void *data)
+{
+    if (map->capacity == 0)
+        return 0;
+    size_t mask = map->capacity - 1, home = cursor & mask;
+    for (size_t index = home; map->slots[index].value != NULL; index = (index + 1) & mask) {
+        if ((map->slots[index].hash & mask) == home)
+            visit(map->slots[index].value, data);
+    }
+    return bits_reversed(bits_reversed(cursor | ~(uint64_t)mask) + 1);
+}

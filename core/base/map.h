@@ -37,4 +37,9 @@ void *map_remove(struct map *map, gmq_view key);
  * or visited twice. */
 void *map_next(const struct map *map, size_t *position);
 
+/* Visits the values whose home is the slot that `cursor` names, and returns the cursor of the next call: start with 0,
+ * until it is 0 again. Between two calls the map may change in any way: what is in it all the time is visited, and
+ * visited twice only where the map has become smaller meanwhile. A visit must not change the map. */
+uint64_t map_scan(const struct map *map, uint64_t cursor, void (*visit)(void *value, void *data), void *data);
+
 #endif

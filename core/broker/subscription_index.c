@@ -638,6 +638,34 @@ bool subscription_remove(struct subscription_index *index, struct grace_reader *
     return was_there;
 }
 
+static const struct subscriber_entry *filters_find(const struct filter_subscribers *filters, struct share_group *group,
+                                                   const struct session *session)
+{
+    struct subscriber_set *set = NULL;
+    if (group != NULL) {
+        set = place_set(&group->members);
+    } else {
+        if (entry_session(&filters->first) == session)
+            return &filters->first;
+        struct filter_lists *lists = atomic_load_explicit(&filters->lists, memory_order_relaxed);
+        if (lists != NULL)
+            set = place_set(&lists->set);
+    }
+    return set != NULL ? set_find(set, session) : NULL;
+}
+
+bool subscription_read(struct subscription_index *index, subscription_place place, const struct session *session,
+                       struct subscriber *subscriber)
+{
+    pthread_mutex_lock(&index->mutex);
+    const struct filter_subscribers *filters = topic_node_value(place_node(place));
+    const struct subscriber_entry *entry =
+        filters != NULL ? filters_find(filters, subscription_group(place), session) : NULL;
+    bool is_there = entry != NULL && subscriber_read(entry, subscriber);
+    pthread_mutex_unlock(&index->mutex);
+    return is_there;
+}
+
 void subscription_index_collect(struct subscription_index *index, struct grace_reader *reader, uint32_t most)
 {
     pthread_mutex_lock(&index->mutex);

@@ -94,6 +94,11 @@ size_t subscription_filter(subscription_place place, char *text, size_t size);
 /* The group of a place, or NULL: it isn't of a shared subscription. */
 struct share_group *subscription_group(subscription_place place);
 
+/* What the session has subscribed there. Its own worker; takes the writers' lock, so not for the way of a packet.
+ * False: it isn't there. */
+bool subscription_read(struct subscription_index *index, subscription_place place, const struct session *session,
+                       struct subscriber *subscriber);
+
 /* Frees what has left and may be freed, up to `most` objects; to be called once in a while by one worker, as changes do
  * that only a little at a time. */
 void subscription_index_collect(struct subscription_index *index, struct grace_reader *reader, uint32_t most);

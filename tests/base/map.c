@@ -155,3 +155,96 @@ Test(map, a_map_that_can_not_shrink_works_on)
 
     check_members(0);
 }
+
+/* ---- map_scan ---- */
+
+static unsigned visits[COUNT];
+
+static void count_visit(void *value, void *data)
+{
+    (void)data;
+    visits[(struct item *)value - items]++;
+}
+
+/* Scans while `change` is called between two steps; items below `stable` stay in the map all the time. */
+static void scan_while(void (*change)(size_t step))
+{
+    uint64_t cursor = 0;
+    size_t step = 0;
+    memset(visits, 0, sizeof(visits));
+    do {
+        cursor = map_scan(&map, cursor, count_visit, NULL);
+        if (change != NULL)
+            change(step);
+        cr_assert_lt(++step, (size_t)100000, "the scan doesn't end");
+    } while (cursor != 0);
+}
+
+static void insert_some(size_t first, size_t end)
+{
+    for (size_t i = first; i < end; i++)
+        cr_assert(map_insert(&map, &items[i]));
+}
+
+static void grow(size_t step)
+{
+    if (step < 2000)
+        cr_assert(map_insert(&map, &items[1000 + step]));
+}
+
+static void shrink(size_t step)
+{
+    for (size_t i = 100 + step * 100; i < 200 + step * 100 && i < COUNT; i++)
+        (void)map_remove(&map, key_of(i));
+}
+
+static void come_and_go(size_t step)
+{
+    size_t i = 1000 + step % 50;
+    if (map_remove(&map, key_of(i)) == NULL)
+        cr_assert(map_insert(&map, &items[i]));
+}
+
+Test(map, a_scan_visits_everything_once)
+{
+    scan_while(NULL);
+    insert_some(0, 1000);
+    scan_while(NULL);
+
+    for (size_t i = 0; i < COUNT; i++)
+        cr_assert_eq(visits[i], i < 1000 ? 1 : 0, "%zu: %u", i, visits[i]);
+}
+
+Test(map, a_scan_visits_what_stays_once_while_the_map_grows)
+{
+    insert_some(0, 1000);
+    size_t before = map.capacity;
+
+    scan_while(grow);
+
+    cr_assert_gt(map.capacity, before);
+    for (size_t i = 0; i < 1000; i++)
+        cr_assert_eq(visits[i], 1, "%zu: %u", i, visits[i]);
+}
+
+Test(map, a_scan_misses_nothing_that_stays_while_the_map_shrinks)
+{
+    insert_some(0, COUNT);
+    size_t before = map.capacity;
+
+    scan_while(shrink);
+
+    cr_assert_lt(map.capacity, before);
+    for (size_t i = 0; i < 100; i++)
+        cr_assert_geq(visits[i], 1, "%zu was missed", i);
+}
+
+Test(map, a_scan_visits_what_stays_once_while_others_come_and_go)
+{
+    insert_some(0, 1000);
+
+    scan_while(come_and_go);
+
+    for (size_t i = 0; i < 1000; i++)
+        cr_assert_eq(visits[i], 1, "%zu: %u", i, visits[i]);
+}
