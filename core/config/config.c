@@ -69,6 +69,8 @@ void config_free(struct config *config)
     routes_deinit(config->callbacks, CONFIG_EVENTS);
     mem_free(config->workers_place.path);
     mem_free(config->log_file);
+    mem_free(config->control_path);
+    mem_free(config->control_place.path);
     mem_free(config->file);
     mem_free(config);
 }

@@ -96,7 +96,17 @@ struct config {
     struct config_limits limits;
     enum log_format log_format; /* "log": {"format": "text"|"json", "level": ..., "file": PATH} */
     gmq_log_level log_level;
-    char *log_file; /* NULL: standard error */
+    char *log_file;                    /* NULL: standard error */
+    char *control_path;                /* "control": {"path"}; NULL: the default; CONFIG_CONTROL_NONE: no socket */
+    struct config_place control_place; /* all zero: not in the file */
+};
+
+#define CONFIG_CONTROL_NONE "none"
+
+/* Where the file of a plugin was found by an earlier reading. */
+struct config_plugin_file {
+    const char *name; /* of the plugin; NULL ends a list */
+    const char *path;
 };
 
 /* What the command line says over the file. */
@@ -104,6 +114,10 @@ struct config_overrides {
     int32_t port;              /* of the first TCP listener; -1: none */
     uint32_t workers;          /* 0: none */
     const char *plugin_folder; /* searched after the file's folder for relative plugin paths */
+    const char *control_path;  /* NULL: none */
+
+    /* Plugins whose bytes are at hand: their files aren't looked for, and may be gone by now. NULL: none. */
+    const struct config_plugin_file *plugin_files;
 };
 
 /* Reads and validates. NULL if there is any error; all errors and warnings are in `problems`. Not for workers: it reads

@@ -1,5 +1,6 @@
 #include "config/form.h"
 
+#include "config/config.h"
 #include "mqtt/topic.h"
 
 #include <string.h>
@@ -43,6 +44,11 @@ static bool is_topic_filter(const char *text)
     return strncmp(text, "$share/", 7) != 0 && topic_is_filter(gmq_view_of(text));
 }
 
+static bool is_control(const char *text)
+{
+    return strchr(text, '/') != NULL || strcmp(text, CONFIG_CONTROL_NONE) == 0;
+}
+
 const struct config_form form_name = {is_name, "^[A-Za-z0-9_.-]{1,64}$",
                                       "1 to 64 letters, digits, \"_\", \".\" and \"-\""};
 const struct config_form form_handler = {is_handler, "^[A-Za-z0-9_.-]{1,64}:[A-Za-z_][A-Za-z0-9_]*$",
@@ -52,3 +58,4 @@ const struct config_form form_topic_filter = {
     is_topic_filter, "^(?!$)(?!\\$share/)([^#+/]*|\\+)(/([^#+/]*|\\+))*(/#)?$|^#$",
     "a topic filter without \"$share/\"; \"+\" and \"#\" stand alone between slashes, \"#\" at the end"};
 const struct config_form form_not_empty = {is_not_empty, "^.", "a text that is not empty"};
+const struct config_form form_control = {is_control, "/|^none$", "a path with a \"/\", or \"none\""};

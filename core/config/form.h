@@ -15,6 +15,6 @@ extern const struct config_form form_name;         /* of a plugin or a listener 
 extern const struct config_form form_handler;      /* "plugin:handler" */
 extern const struct config_form form_mode;         /* permissions in octal */
 extern const struct config_form form_topic_filter; /* without a share name */
-extern const struct config_form form_not_empty;
+extern const struct config_form form_control, form_not_empty;
 
 #endif

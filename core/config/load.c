@@ -23,6 +23,14 @@ static void override_workers(struct reader *reader)
         reader->config->workers = workers;
 }
 
+static void override_control(struct reader *reader)
+{
+    if (reader->overrides.control_path == NULL)
+        return;
+    mem_free(reader->config->control_path);
+    reader->config->control_path = reader_copy(reader, reader->overrides.control_path);
+}
+
 static bool has_standard_plugin(const struct config *config)
 {
     for (size_t i = 0; i < config->plugin_count; i++) {
@@ -60,6 +68,7 @@ static void read_tree(struct reader *reader, json_t *json)
     reader->config->file = reader_copy(reader, reader->file);
     reader_read(reader, &schema_root, &root, reader->config);
     override_workers(reader);
+    override_control(reader);
     if (reader->problems->error_count == before)
         check_unrouted(reader, &root);
 }

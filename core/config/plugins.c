@@ -76,11 +76,26 @@ static char *choose_path(struct reader *reader, const struct node *node, char *t
     return NULL;
 }
 
+static const char *path_known(const struct reader *reader, const char *name)
+{
+    const struct config_plugin_file *file = reader->overrides.plugin_files;
+    for (; file != NULL && name != NULL && file->name != NULL; file++) {
+        if (strcmp(file->name, name) == 0)
+            return file->path;
+    }
+    return NULL;
+}
+
 void store_plugin_path(struct reader *reader, const struct schema_key *key, const struct node *node, void *target)
 {
     (void)key;
     struct config_plugin *plugin = target;
-    const char *path = json_string_value(node->json);
+    const char *path = json_string_value(node->json), *known = path_known(reader, plugin->name);
+    if (known != NULL) {
+        plugin->path_written = reader_copy(reader, path);
+        plugin->path = reader_copy(reader, known);
+        return;
+    }
     bool is_absolute = path[0] == '/';
     char *tried[2] = {NULL, NULL};
     plugin->path_written = reader_copy(reader, path);

@@ -146,8 +146,9 @@ static const struct schema_key entry_keys[] = {
      .elsewhere = "only packets from clients (\"routes\") can be deferred; remove it",
      .store = store_object},
     {.name = "on_fault",
-     .text = "What becomes of a packet when the isolated plugin that has it crashes, hangs or is being restarted: on to "
-             "the `next` handler, `reject` the packet, `close` the connection. Only in `routes`.",
+     .text =
+         "What becomes of a packet when the isolated plugin that has it crashes, hangs or is being restarted: on to "
+         "the `next` handler, `reject` the packet, `close` the connection. Only in `routes`.",
      .kinds = KIND_TEXT,
      .preset = "\"reject\"",
      .choices = verdict_choices,
@@ -252,6 +253,15 @@ static const struct schema_key log_keys[] = {{.name = "format",
                                               .offset = offsetof(struct config, log_file)},
                                              {.name = NULL}};
 
+static const struct schema_key control_keys[] = {
+    {.name = "path",
+     .text = "The unix socket that `graftctl` connects to, of mode 0600, or `none`. Without it: a socket in the "
+             "process's own folder of private files, which `graftctl` finds. A change needs a restart.",
+     .kinds = KIND_TEXT,
+     .form = &form_control,
+     .store = store_control_path},
+    {.name = NULL}};
+
 /* Listeners and plugins come before the routes that name them. */
 static const struct schema_key root_keys[] = {
     {.name = "$schema",
@@ -317,6 +327,12 @@ static const struct schema_key root_keys[] = {
      .kinds = KIND_OBJECT,
      .preset = "{}",
      .keys = log_keys,
+     .store = store_object},
+    {.name = "control",
+     .text = "Where the broker can be looked at and told what to do while it runs.",
+     .kinds = KIND_OBJECT,
+     .preset = "{}",
+     .keys = control_keys,
      .store = store_object},
     {.name = NULL}};
 

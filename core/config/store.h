@@ -16,7 +16,7 @@ schema_store store_object;   /* the keys into the struct there */
 schema_store store_limits;
 
 /* Into struct config. */
-schema_store store_workers, store_listeners, store_plugins;
+schema_store store_workers, store_listeners, store_plugins, store_control_path;
 
 /* Into struct config_listener and struct config_plugin. */
 schema_store store_listener, store_bind, store_mode;

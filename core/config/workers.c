@@ -1,4 +1,4 @@
-/* "workers". */
+/* "workers", and "control": what a restart is needed for. */
 #include "config/reader.h"
 #include "config/store.h"
 
@@ -23,4 +23,12 @@ void store_workers(struct reader *reader, const struct schema_key *key, const st
     struct config *config = target;
     config->workers_place = reader_place(reader, node);
     config->workers = json_is_string(node->json) ? usable_processors() : (uint32_t)json_integer_value(node->json);
+}
+
+void store_control_path(struct reader *reader, const struct schema_key *key, const struct node *node, void *target)
+{
+    (void)key;
+    struct config *config = target;
+    config->control_place = reader_place(reader, node);
+    config->control_path = reader_copy(reader, json_string_value(node->json));
 }
