@@ -287,6 +287,45 @@ static const char *unique_symbol_find(const struct image *image)
     return NULL;
 }
 
+enum { NOTE_NAME_SIZE = 4, NOTE_ALIGNMENT = 4 };
+
+static void build_id_write(const struct image *image, uint64_t offset, uint32_t length, char *text)
+{
+    for (uint32_t i = 0; i < length && image_has(image, offset, length); i++)
+        snprintf(text + (size_t)2 * i, 3, "%02x", image->bytes[offset + i]);
+}
+
+/* The notes of one segment. False: it has no build id. */
+static bool notes_search(const struct image *image, const ElfW(Phdr) * segment, char *text)
+{
+    ElfW(Nhdr) note;
+    uint64_t at = segment->p_offset, end = segment->p_offset + segment->p_filesz;
+    while (at + sizeof(note) <= end && image_read(image, at, &note, sizeof(note))) {
+        uint64_t name = at + sizeof(note);
+        uint64_t content = name + (((uint64_t)note.n_namesz + NOTE_ALIGNMENT - 1) & ~(uint64_t)(NOTE_ALIGNMENT - 1));
+        bool is_build_id = note.n_type == NT_GNU_BUILD_ID && note.n_namesz == NOTE_NAME_SIZE &&
+                           image_has(image, name, NOTE_NAME_SIZE) &&
+                           memcmp(image->bytes + name, ELF_NOTE_GNU, NOTE_NAME_SIZE) == 0;
+        if (is_build_id && note.n_descsz <= (ELF_BUILD_ID_SIZE - 1) / 2) {
+            build_id_write(image, content, note.n_descsz, text);
+            return true;
+        }
+        at = content + (((uint64_t)note.n_descsz + NOTE_ALIGNMENT - 1) & ~(uint64_t)(NOTE_ALIGNMENT - 1));
+    }
+    return false;
+}
+
+/* `text` has room for ELF_BUILD_ID_SIZE. */
+static void build_id_find(const struct image *image, char *text)
+{
+    ElfW(Phdr) segment;
+    text[0] = '\0';
+    for (size_t i = 0; i < image->header.e_phnum && image_segment(image, i, &segment); i++) {
+        if (segment.p_type == PT_NOTE && notes_search(image, &segment, text))
+            return;
+    }
+}
+
 bool elf_examine(const void *bytes, size_t size, struct elf_facts *facts, char *why, size_t why_size)
 {
     struct image image = {.bytes = bytes, .size = size};
@@ -302,6 +341,7 @@ bool elf_examine(const void *bytes, size_t size, struct elf_facts *facts, char *
     const char *run_path = image.run_path != 0 ? image_string(&image, image.run_path) : NULL;
     facts->unique_symbol = unique_symbol_find(&image);
     facts->is_nodelete = (image.flags & DF_1_NODELETE) != 0;
+    build_id_find(&image, facts->build_id);
     facts->uses_origin = run_path != NULL && strstr(run_path, "ORIGIN") != NULL;
     return true;
 }

@@ -5,11 +5,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+enum { ELF_BUILD_ID_SIZE = 65 };
+
 /* What a file that the loader would take says about itself. `unique_symbol` points into the bytes. */
 struct elf_facts {
-    const char *unique_symbol; /* the first defined symbol of the binding STB_GNU_UNIQUE, or NULL */
-    bool is_nodelete;          /* linked with -z nodelete: dlclose won't unmap it */
-    bool uses_origin;          /* looks for its libraries beside its own file ($ORIGIN) */
+    const char *unique_symbol;        /* the first defined symbol of the binding STB_GNU_UNIQUE, or NULL */
+    bool is_nodelete;                 /* linked with -z nodelete: dlclose won't unmap it */
+    bool uses_origin;                 /* looks for its libraries beside its own file ($ORIGIN) */
+    char build_id[ELF_BUILD_ID_SIZE]; /* of its note, in hexadecimal; empty: it has none */
 };
 
 /* Whether the bytes are a whole ELF shared object for this machine. False: `why` says what they are instead, to be read

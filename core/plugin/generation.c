@@ -101,6 +101,7 @@ static struct gmq_plugin *plugin_begin(struct generation_loader *loader, struct 
         return NULL;
     }
     plugin->number = ++loader->last_plugin_number;
+    plugin->loaded_by = generation->number;
     if (plugin_lease(plugin, generation->lease))
         return plugin;
     problems_add(problems, "%s: memory is out", place);

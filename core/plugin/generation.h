@@ -55,6 +55,12 @@ struct generation_copies {
 bool generation_copies_make(struct generation_loader *loader, const struct config *config,
                             const struct generation *previous, struct generation_copies *copies,
                             struct problems *problems);
+
+/* The same from what was kept of a generation, whose text `config` is. */
+struct keepsake;
+bool generation_copies_recall(struct generation_loader *loader, const struct keepsake *keepsake,
+                              const struct config *config, const struct generation *previous,
+                              struct generation_copies *copies, struct problems *problems);
 bool generation_copies_have(const struct generation_copies *copies, size_t index);
 void generation_copies_discard(struct generation_copies *copies);
 
@@ -77,5 +83,8 @@ const char *generation_missing_routes(const struct generation *generation, char 
 /* One line for the log: what `next` has that `previous` had not, and the reverse. */
 const char *generation_difference(const struct generation *previous, const struct generation *next, char *text,
                                   size_t size);
+
+/* Whether that line would name anything. */
+bool generation_differs(const struct generation *previous, const struct generation *next);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "plugin/config_lease.h"
+#include "plugin/keepsake.h"
 
 #include <string.h>
 
@@ -59,16 +60,32 @@ static bool retired_check(const struct config *config, const struct generation *
     return false;
 }
 
-static void copy_make(struct generation_loader *loader, const struct config *config, const struct generation *previous,
-                      size_t index, struct generation_copies *copies, struct problems *problems)
+/* What one load's copies are made from. */
+struct origin {
+    struct generation_loader *loader;
+    const struct keepsake *keepsake; /* NULL: the files that the configuration names */
+    const struct config *config;
+    const struct generation *previous;
+    struct problems *problems;
+};
+
+static bool copy_begin(const struct origin *origin, const struct config_plugin *definition, struct library_copy *copy)
 {
-    const struct config_plugin *definition = &config->plugins[index];
-    struct library_copy *copy = &copies->copies[index];
     char place[CONFIG_PLACE_TEXT_SIZE];
-    config_place_text(config, &definition->place, place, sizeof(place));
-    if (!library_copy_make(loader->folder, definition->path, place, copy, problems))
+    config_place_text(origin->config, &definition->place, place, sizeof(place));
+    struct library_folder *folder = origin->loader->folder;
+    if (origin->keepsake != NULL)
+        return keepsake_copy(folder, origin->keepsake, definition, place, copy, origin->problems);
+    return library_copy_make(folder, definition->path, place, copy, origin->problems);
+}
+
+static void copy_make(const struct origin *origin, size_t index, struct generation_copies *copies)
+{
+    const struct config_plugin *definition = &origin->config->plugins[index];
+    struct library_copy *copy = &copies->copies[index];
+    if (!copy_begin(origin, definition, copy))
         return;
-    copies->kept[index] = plugin_same(previous, definition, copy);
+    copies->kept[index] = plugin_same(origin->previous, definition, copy);
     if (copies->kept[index] != NULL)
         library_copy_remove(copy);
 }
@@ -78,29 +95,42 @@ bool generation_copies_have(const struct generation_copies *copies, size_t index
     return copies->kept[index] != NULL || copies->copies[index].path != NULL;
 }
 
-bool generation_copies_make(struct generation_loader *loader, const struct config *config,
-                            const struct generation *previous, struct generation_copies *copies,
-                            struct problems *problems)
+static bool copies_make(const struct origin *origin, struct generation_copies *copies)
 {
+    const struct config *config = origin->config;
     struct generation_copies made = {.count = config->plugin_count};
     made.copies = mem_alloc_zero(made.count, sizeof(*made.copies));
     made.kept = mem_alloc_zero(made.count, sizeof(*made.kept));
     if (made.copies == NULL || made.kept == NULL) {
-        problems_add(problems, "%s: memory is out", config->file);
+        problems_add(origin->problems, "%s: memory is out", config->file);
         made.count = 0;
         generation_copies_discard(&made);
         return false;
     }
     for (size_t i = 0; i < made.count; i++) {
         if (config->plugins[i].path != NULL)
-            copy_make(loader, config, previous, i, &made, problems);
+            copy_make(origin, i, &made);
     }
-    if (!retired_check(config, previous, &made, problems)) {
+    if (!retired_check(config, origin->previous, &made, origin->problems)) {
         generation_copies_discard(&made);
         return false;
     }
     *copies = made;
     return true;
+}
+
+bool generation_copies_make(struct generation_loader *loader, const struct config *config,
+                            const struct generation *previous, struct generation_copies *copies,
+                            struct problems *problems)
+{
+    return copies_make(&(struct origin){loader, NULL, config, previous, problems}, copies);
+}
+
+bool generation_copies_recall(struct generation_loader *loader, const struct keepsake *keepsake,
+                              const struct config *config, const struct generation *previous,
+                              struct generation_copies *copies, struct problems *problems)
+{
+    return copies_make(&(struct origin){loader, keepsake, config, previous, problems}, copies);
 }
 
 void generation_copies_discard(struct generation_copies *copies)

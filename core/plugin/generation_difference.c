@@ -234,18 +234,31 @@ static void rest_compare(struct line *line, const struct config *old, const stru
         line_item(line, "%u -> %u", old->workers, new->workers);
 }
 
+static void generations_compare(struct line *line, const struct generation *previous, const struct generation *next)
+{
+    const struct generation *sides[2] = {previous, next};
+    plugins_compare(line, previous, next);
+    routes_compare(line, sides);
+    listeners_compare(line, previous->config, next->config);
+    limits_compare(line, &previous->config->limits, &next->config->limits);
+    rest_compare(line, previous->config, next->config);
+}
+
+bool generation_differs(const struct generation *previous, const struct generation *next)
+{
+    char text[16]; /* what doesn't fit is counted */
+    struct line line = {.text = text, .size = sizeof(text)};
+    generations_compare(&line, previous, next);
+    return line.used != 0;
+}
+
 const char *generation_difference(const struct generation *previous, const struct generation *next, char *text,
                                   size_t size)
 {
     struct line line = {.text = text, .size = size};
-    const struct generation *sides[2] = {previous, next};
     if (size != 0)
         text[0] = '\0';
-    plugins_compare(&line, previous, next);
-    routes_compare(&line, sides);
-    listeners_compare(&line, previous->config, next->config);
-    limits_compare(&line, &previous->config->limits, &next->config->limits);
-    rest_compare(&line, previous->config, next->config);
+    generations_compare(&line, previous, next);
     if (line.used == 0)
         line_append(&line, "nothing changed");
     return text;

@@ -7,6 +7,7 @@
 #define PLUGIN_LIBRARY_H
 
 #include "base/problems.h"
+#include "plugin/elf.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -31,6 +32,7 @@ struct library_copy {
     bool is_nodelete; /* linked with -z nodelete */
     bool is_sticky;   /* known to stay mapped when it is closed: for that reason, or seen in preflight */
     bool uses_origin; /* has $ORIGIN in its run path, which is not the folder of the original */
+    char build_id[ELF_BUILD_ID_SIZE]; /* see elf.h */
 };
 
 /* Copies `path` into the folder and checks what can be seen without loading: that it is a regular file, an ELF shared
@@ -38,6 +40,17 @@ struct library_copy {
  * `place`, else. */
 bool library_copy_make(struct library_folder *folder, const char *path, const char *place, struct library_copy *copy,
                        struct problems *problems);
+
+/* A second name for the file of a copy, under which it outlives the first; never to be mapped, as the loader would take
+ * it for the first. False: errno says why. */
+bool library_copy_keep(struct library_folder *folder, const struct library_copy *copy, struct library_copy *kept)
+    __attribute__((warn_unused_result));
+
+/* As library_copy_make, from what was kept; `path` is what messages call it. */
+bool library_copy_again(struct library_folder *folder, const struct library_copy *kept, const char *path,
+                        const char *place, struct library_copy *copy, struct problems *problems)
+    __attribute__((warn_unused_result));
+
 void library_copy_remove(
     struct library_copy *copy); /* deletes the file of a copy that was not opened; frees the strings */
 

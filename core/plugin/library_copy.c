@@ -15,7 +15,8 @@
 /* What every message here is about. */
 struct subject {
     const char *place;
-    const char *path;
+    const char *path; /* as people know it */
+    const char *file; /* that is read */
     struct problems *problems;
 };
 
@@ -81,7 +82,7 @@ static char *file_read(const struct subject *subject, size_t *length)
 {
     struct stat status;
     char *bytes = NULL;
-    int descriptor = open(subject->path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    int descriptor = open(subject->file, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     if (descriptor < 0) {
         refuse_open(subject, errno);
         return NULL;
@@ -144,28 +145,58 @@ static bool copy_write(const struct subject *subject, struct library_folder *fol
     return refuse_system(subject, "its private copy can't be written", reason);
 }
 
-bool library_copy_make(struct library_folder *folder, const char *path, const char *place, struct library_copy *copy,
-                       struct problems *problems)
+static bool copy_make(const struct subject *subject, struct library_folder *folder, struct library_copy *copy)
 {
-    struct subject subject = {place, path, problems};
     struct elf_facts facts;
     size_t length = 0;
     char *written = NULL;
-    char *bytes = file_read(&subject, &length);
+    char *bytes = file_read(subject, &length);
     if (bytes == NULL)
         return false;
-    bool is_made =
-        bytes_check(&subject, bytes, length, &facts) && copy_write(&subject, folder, bytes, length, &written);
+    bool is_made = bytes_check(subject, bytes, length, &facts) && copy_write(subject, folder, bytes, length, &written);
     if (is_made) {
         *copy = (struct library_copy){.path = written,
                                       .size = length,
                                       .is_nodelete = facts.is_nodelete,
                                       .is_sticky = facts.is_nodelete,
                                       .uses_origin = facts.uses_origin};
+        memcpy(copy->build_id, facts.build_id, sizeof(copy->build_id));
         hash_content_text(bytes, length, copy->content);
     }
     mem_free(bytes);
     return is_made;
+}
+
+bool library_copy_make(struct library_folder *folder, const char *path, const char *place, struct library_copy *copy,
+                       struct problems *problems)
+{
+    struct subject subject = {place, path, path, problems};
+    return copy_make(&subject, folder, copy);
+}
+
+bool library_copy_again(struct library_folder *folder, const struct library_copy *kept, const char *path,
+                        const char *place, struct library_copy *copy, struct problems *problems)
+{
+    struct subject subject = {place, path, kept->path, problems};
+    return copy_make(&subject, folder, copy);
+}
+
+bool library_copy_keep(struct library_folder *folder, const struct library_copy *copy, struct library_copy *kept)
+{
+    static uint64_t last_number; /* controller's thread only */
+    char name[64];
+    snprintf(name, sizeof(name), "kept-%llu.so", (unsigned long long)++last_number);
+    *kept = *copy;
+    kept->is_borrowed = false;
+    kept->path = library_folder_file(folder, name);
+    errno = ENOMEM;
+    if (kept->path != NULL && link(copy->path, kept->path) == 0)
+        return true;
+    int reason = errno;
+    mem_free(kept->path);
+    *kept = (struct library_copy){0};
+    errno = reason;
+    return false;
 }
 
 void library_copy_remove(struct library_copy *copy)

@@ -28,6 +28,7 @@ struct gmq_plugin {
     uint32_t generations;                    /* that hold it; the controller's thread alone counts */
     bool is_loaded;                          /* its load function has run */
     uint64_t number;                         /* a serial number over the process's life */
+    uint64_t loaded_by;                      /* number of the generation */
     atomic_uint_fast64_t pins;               /* jobs and posted functions that are still to run */
     struct config_lease **leases;            /* the configurations whose settings and arguments it was given */
     size_t lease_count;

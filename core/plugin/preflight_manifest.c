@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MANIFEST_VERSION "graftmq preflight 1"
+#define MANIFEST_VERSION "graftmq preflight 2"
 
 enum { MANIFEST_SIZE_MAX = 16 * 1024 * 1024 };
 
@@ -53,6 +53,8 @@ static void manifest_encode(const struct preflight_task *task, const struct pref
     for (size_t i = 0; i < task->copies->count; i++) {
         const struct library_copy *copy = copy_of(task->copies, i);
         bool is_there = copy->path != NULL && !task->is_left_out[i];
+        append_field(buffer, task->config->plugins[i].name);
+        append_field(buffer, is_there ? task->config->plugins[i].path : "");
         append_field(buffer, is_there ? copy->path : "");
         append_field(buffer, copy->content);
         append_number(buffer, copy->size);
@@ -207,6 +209,14 @@ static uint64_t field_number(struct fields *fields)
     return strtoull(field_text(fields), NULL, 10);
 }
 
+/* The child takes the paths that the parent has found: the files may have gone meanwhile. */
+static void file_decode(struct fields *fields, struct preflight_manifest *manifest)
+{
+    const char *name = field_text(fields), *path = field_text(fields);
+    if (path[0] != '\0')
+        manifest->files[manifest->file_count++] = (struct config_plugin_file){name, path};
+}
+
 static bool copy_decode(struct fields *fields, struct library_copy *copy)
 {
     const char *path = field_text(fields);
@@ -218,17 +228,21 @@ static bool copy_decode(struct fields *fields, struct library_copy *copy)
     return (copy->path != NULL || path[0] == '\0') && !fields->is_short;
 }
 
-static bool copies_decode(struct fields *fields, struct generation_copies *copies)
+static bool copies_decode(struct fields *fields, struct preflight_manifest *manifest)
 {
+    struct generation_copies *copies = &manifest->copies;
     size_t count = (size_t)field_number(fields);
     if (fields->is_short || count > CONFIG_PLUGINS_MAX)
         return false;
     copies->copies = mem_alloc_zero(count, sizeof(*copies->copies));
     copies->kept = mem_alloc_zero(count, sizeof(*copies->kept));
-    if (copies->copies == NULL || copies->kept == NULL)
+    manifest->files = mem_alloc_zero(count + 1, sizeof(*manifest->files));
+    if (copies->copies == NULL || copies->kept == NULL || manifest->files == NULL)
         return false;
     copies->count = count;
+    manifest->overrides.plugin_files = manifest->files;
     for (size_t i = 0; i < count; i++) {
+        file_decode(fields, manifest);
         if (!copy_decode(fields, &copies->copies[i]))
             return false;
     }
@@ -247,7 +261,7 @@ static bool manifest_decode(struct fields *fields, struct preflight_manifest *ma
     manifest->overrides.plugin_folder = field_text(fields);
     if (manifest->overrides.plugin_folder[0] == '\0')
         manifest->overrides.plugin_folder = NULL;
-    return copies_decode(fields, &manifest->copies);
+    return copies_decode(fields, manifest);
 }
 
 bool preflight_manifest_read(const char *path, struct preflight_manifest *manifest, struct problems *problems)
@@ -267,6 +281,7 @@ bool preflight_manifest_read(const char *path, struct preflight_manifest *manife
 void preflight_manifest_deinit(struct preflight_manifest *manifest)
 {
     generation_copies_discard(&manifest->copies);
+    mem_free(manifest->files);
     mem_free(manifest->bytes);
     *manifest = (struct preflight_manifest){0};
 }

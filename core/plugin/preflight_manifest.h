@@ -22,6 +22,8 @@ struct preflight_manifest {
     const char *text; /* path of its copy */
     const char *storage;
     struct config_overrides overrides;
+    struct config_plugin_file *files; /* where the parent has found the plugins */
+    size_t file_count;
     struct generation_copies copies; /* borrowed */
 };
 
