@@ -1,5 +1,6 @@
 /* The command line. */
 #include "base/memory.h"
+#include "control/control.h"
 #include "plugin/preflight.h"
 #include "worker/controller.h"
 
@@ -25,6 +26,7 @@ static const char help_text[] =
     "  --port N              port of the first TCP listener; 0: the system chooses\n"
     "  --workers N           number of workers, 1 to 64, or \"auto\": one for each processor\n"
     "  --plugin-folder DIR   where plugins are looked for whose path is relative\n"
+    "  --control PATH        the socket for graftctl, in place of the configuration's; \"none\": no socket\n"
     "  --log-level LEVEL     error, warning, notice, info or debug\n"
     "  --schema              print the JSON Schema of the configuration\n"
     "  --version             print the version\n"
@@ -109,6 +111,13 @@ static void option_plugin_folder(struct command_line *line, const char *value)
     line->options.overrides.plugin_folder = value;
 }
 
+static void option_control(struct command_line *line, const char *value)
+{
+    if (strchr(value, '/') == NULL && strcmp(value, CONFIG_CONTROL_NONE) != 0)
+        wrong_usage(line, "--control", "needs a path with a \"/\", or \"none\"");
+    line->options.overrides.control_path = value;
+}
+
 static void option_log_level(struct command_line *line, const char *value)
 {
     static const char *const names[] = {"error", "warning", "notice", "info", "debug"};
@@ -153,6 +162,7 @@ static const struct option options[] = {
     {"port", required_argument, NULL, 0},
     {"workers", required_argument, NULL, 0},
     {"plugin-folder", required_argument, NULL, 0},
+    {"control", required_argument, NULL, 0},
     {"log-level", required_argument, NULL, 0},
     {"schema", no_argument, NULL, 0},
     {"version", no_argument, NULL, 0},
@@ -160,8 +170,8 @@ static const struct option options[] = {
     {NULL, 0, NULL, 0},
 };
 static option_function *const option_functions[] = {
-    option_config,    option_check,  option_port,    option_workers, option_plugin_folder,
-    option_log_level, option_schema, option_version, option_help,
+    option_config,  option_check,     option_port,   option_workers, option_plugin_folder,
+    option_control, option_log_level, option_schema, option_version, option_help,
 };
 
 /* `--check FILE` is short for `--check --config FILE`. */
@@ -223,8 +233,9 @@ int main(int argc, char **argv)
     long descriptor;
     if (is_preflight(argc, argv, &descriptor))
         return preflight_child_main(argv[2], (int)descriptor);
-    struct command_line line = {
-        .options = {.overrides = {.port = -1, .plugin_folder = GRAFTMQ_PLUGIN_FOLDER}, .log_level = -1}};
+    struct command_line line = {.options = {.overrides = {.port = -1, .plugin_folder = GRAFTMQ_PLUGIN_FOLDER},
+                                            .extension = &control_extension,
+                                            .log_level = -1}};
     read_options(&line, argc, argv);
     if (line.is_over)
         return line.exit_code;

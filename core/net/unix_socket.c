@@ -57,16 +57,40 @@ static bool path_is_free(const char *path, bool may_replace, const char *place, 
     return false;
 }
 
+static bool path_fits(const char *path, const char *place, struct sockaddr_un *address, struct problems *problems)
+{
+    if (preliminary_address(path, address))
+        return true;
+    problems_add(problems, "%s: can't listen on %s: the path is too long; choose one of at most %zu bytes", place, path,
+                 sizeof(address->sun_path) - 2);
+    return false;
+}
+
+static bool fail_system(const char *path, const char *place, struct problems *problems)
+{
+    problems_add(problems, "%s: can't listen on %s: %s; check that its folder exists and may be written", place, path,
+                 strerror(errno));
+    return false;
+}
+
+bool unix_socket_check(const char *path, const char *place, struct problems *problems)
+{
+    struct sockaddr_un address;
+    if (!path_fits(path, place, &address, problems))
+        return false;
+    char *slash = strrchr(address.sun_path, '/');
+    if (slash != NULL)
+        slash[slash == address.sun_path ? 1 : 0] = '\0';
+    if (access(slash != NULL ? address.sun_path : ".", W_OK | X_OK) != 0)
+        return fail_system(path, place, problems);
+    return path_is_free(path, false, place, problems);
+}
+
 bool unix_socket_open(const char *path, uint32_t mode, bool may_replace, const char *place, struct problems *problems,
                       struct unix_socket *opened)
 {
     struct sockaddr_un address;
-    if (!preliminary_address(path, &address)) {
-        problems_add(problems, "%s: can't listen on %s: the path is too long; choose one of at most %zu bytes", place,
-                     path, sizeof(address.sun_path) - 2);
-        return false;
-    }
-    if (!path_is_free(path, may_replace, place, problems))
+    if (!path_fits(path, place, &address, problems) || !path_is_free(path, may_replace, place, problems))
         return false;
     unlink(address.sun_path);
     struct stat made;
@@ -79,8 +103,7 @@ bool unix_socket_open(const char *path, uint32_t mode, bool may_replace, const c
         *opened = (struct unix_socket){.descriptor = descriptor, .device = made.st_dev, .inode = made.st_ino};
         return true;
     }
-    problems_add(problems, "%s: can't listen on %s: %s; check that its folder exists and may be written", place, path,
-                 strerror(errno));
+    (void)fail_system(path, place, problems);
     if (is_bound)
         unlink(address.sun_path);
     if (descriptor >= 0)

@@ -18,6 +18,10 @@ struct unix_socket {
 bool unix_socket_open(const char *path, uint32_t mode, bool may_replace, const char *place, struct problems *problems,
                       struct unix_socket *opened) __attribute__((warn_unused_result));
 
+/* Whether that is likely to succeed, without touching anything. False with a line in `problems`. */
+bool unix_socket_check(const char *path, const char *place, struct problems *problems)
+    __attribute__((warn_unused_result));
+
 /* Moves the socket to its name, in place of what is there. False: errno says why. */
 bool unix_socket_publish(const char *path) __attribute__((warn_unused_result));
 

@@ -45,7 +45,7 @@ void controller_step(struct controller *controller)
         return;
     if (controller->is_ending)
         ending_step(controller);
-    else if (controller->is_reload_wanted)
+    else if (reload_is_wanted(controller))
         reload_begin(controller);
     else
         draining_step(controller);
@@ -123,6 +123,8 @@ static void controller_init(struct controller *controller, const struct controll
 {
     *controller = (struct controller){.options = options};
     list_init(&controller->draining);
+    list_init(&controller->requests);
+    list_init(&controller->served);
     controller->loader.program = controller_program(controller);
     controller->loader.plugin_folder = options->overrides.plugin_folder;
     controller->loader.host = &controller->host;
@@ -158,14 +160,34 @@ static bool controller_make_broker(struct controller *controller, struct problem
     return is_made;
 }
 
+/* What is wrong with it doesn't keep the plan from being tried, but nothing is opened then. */
+static void extension_check(struct controller *controller, struct problems *problems)
+{
+    const struct controller_extension *extension = controller->options->extension;
+    if (extension != NULL && !extension->check(controller, controller->plan.config, problems))
+        controller->plan.config->has_errors = true;
+}
+
+static bool extension_open(struct controller *controller, struct problems *problems)
+{
+    const struct controller_extension *extension = controller->options->extension;
+    if (extension == NULL)
+        return true;
+    controller->extension = extension->open(controller, problems);
+    return controller->extension != NULL;
+}
+
 static bool controller_prepare(struct controller *controller, struct problems *problems)
 {
     const struct controller_options *options = controller->options;
     struct plan *plan = &controller->plan;
     const struct plan_base nothing = {0};
-    return plan_read(plan, options->file, &options->overrides, problems) &&
-           controller_open_loader(controller, problems) && controller_make_broker(controller, problems) &&
-           plan_complete(plan, &controller->loader, &options->overrides, &nothing, problems);
+    if (!plan_read(plan, options->file, &options->overrides, problems) ||
+        !controller_open_loader(controller, problems) || !controller_make_broker(controller, problems))
+        return false;
+    extension_check(controller, problems);
+    return plan_complete(plan, &controller->loader, &options->overrides, &nothing, problems) &&
+           extension_open(controller, problems);
 }
 
 /* From here on the log goes where the configuration says. */
@@ -176,6 +198,9 @@ static void controller_take_plan(struct controller *controller)
     plan->has_log = false;
     controller->generation = plan->generation;
     controller->listeners = plan->listeners;
+    controller->text = plan->text;
+    controller->text_length = plan->length;
+    plan->text = NULL;
     plan->generation = NULL;
     plan->listeners = NULL;
     plan_discard(plan, &(struct plan_base){0});
@@ -247,6 +272,7 @@ static void controller_deinit(struct controller *controller)
     if (controller->crew != NULL)
         crew_end(controller->crew);
     plan_discard(&controller->plan, &(struct plan_base){0});
+    reload_deinit(controller);
     if (controller->listeners != NULL)
         listener_set_retire(controller->listeners, NULL);
     generation_free(controller->generation);
@@ -255,6 +281,8 @@ static void controller_deinit(struct controller *controller)
     crew_free(controller->crew);
     broker_free(controller->broker);
     plugin_storage_free(controller->loader.storage);
+    if (controller->extension != NULL)
+        controller->options->extension->free(controller->extension);
 }
 
 static int controller_finish(struct controller *controller, int code)
@@ -300,6 +328,8 @@ int controller_run(const struct controller_options *options)
     if (!controller_start_workers(&controller))
         return controller_finish(&controller, 1);
     controller_watch(&controller);
+    if (controller.extension != NULL)
+        options->extension->start(controller.extension);
     signals_hold(false);
     ev_run(controller.loop, 0);
     return controller_finish(&controller, 0);

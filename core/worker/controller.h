@@ -5,9 +5,23 @@
 #include "base/problems.h"
 #include "config/config.h"
 
+struct controller;
+
+/* What a room above adds to the controller. Each function is called once, by the controller's thread. */
+struct controller_extension {
+    /* Whether open() would fail, as far as can be told without touching anything; lines in `problems`. */
+    bool (*check)(const struct controller *controller, const struct config *config, struct problems *problems);
+    /* Everything else is ready. NULL with lines in `problems`: the broker doesn't start. */
+    void *(*open)(struct controller *controller, struct problems *problems);
+    void (*start)(void *extension); /* the broker serves */
+    void (*stop)(void *extension);  /* it is about to end; mail may still be under way */
+    void (*free)(void *extension);  /* all else is gone */
+};
+
 struct controller_options {
     const char *file; /* the configuration */
     struct config_overrides overrides;
+    const struct controller_extension *extension; /* or NULL */
     int log_level; /* a gmq_log_level that counts instead of the configuration's; -1: none */
 };
 

@@ -16,6 +16,22 @@
 
 enum { CONTROLLER_SIGNALS = 3 };
 
+/* What became of a request. */
+struct controller_outcome {
+    bool is_done;
+    uint64_t generation;             /* that serves now */
+    const char *difference;          /* to the one before; NULL: refused */
+    uint64_t took_ms;                /* from the request's turn to the last worker's first packet in new code */
+    const struct problems *problems; /* warnings, and the errors if it was refused */
+};
+
+/* A reload or rollback that somebody waits for. */
+struct controller_request {
+    struct list link; /* of controller->requests, then of controller->served */
+    bool is_rollback;
+    void (*answer)(struct controller_request *request, const struct controller_outcome *outcome);
+};
+
 struct controller {
     const struct controller_options *options;
     char program[PATH_MAX]; /* this executable */
@@ -39,7 +55,25 @@ struct controller {
     void (*after)(struct controller *controller); /* what follows the errand; NULL: controller_step */
     struct plan plan;                             /* of the reload that the workers are adopting */
     uint64_t reload_began_ns;
+    void *extension;          /* of options->extension; NULL: none, or not yet */
+    struct list requests;     /* controller_request.link: that wait for their turn, oldest first */
+    struct list served;       /* the same: that are served by the reload which is under way */
+    struct problems problems; /* of it */
+
+    /* Of the generation that serves: the text that it was made from. What served before it and was different can be
+     * brought back. */
+    char *text;
+    size_t text_length;
+    struct keepsake *keepsake; /* or NULL */
+    uint64_t recalled;         /* the generation whose configuration serves again; 0: the file's does */
 };
+
+/* Asks for a reload or rollback; `answer` is called when it serves or was refused. A reload that was asked for while
+ * another is under way has its own: the file may have changed meanwhile. */
+void controller_ask(struct controller *controller, struct controller_request *request);
+
+/* The request isn't answered any more. Harmless if it was never asked, or is answered already. */
+void controller_withdraw(struct controller_request *request);
 
 /* Sends the crew on an errand; `after` (or NULL) goes on when all workers have done it. */
 void controller_send(struct controller *controller, crew_errand *errand, void *data,
@@ -60,7 +94,11 @@ static inline struct plan_base controller_base(const struct controller *controll
 
 /* reload.c: the errand by which a worker adopts controller->generation and controller->listeners. */
 bool controller_worker_adopt(struct worker *worker, void *controller);
+bool reload_is_wanted(const struct controller *controller);
 void reload_begin(struct controller *controller);
+
+/* Frees what is kept for a rollback. */
+void reload_deinit(struct controller *controller);
 
 /* draining.c: an old generation, taken over. */
 void draining_add(struct controller *controller, struct generation *generation);

@@ -132,6 +132,8 @@ static void end_at_once(int number)
 void ending_begin(struct controller *controller, int signal_number)
 {
     controller->is_ending = true;
+    if (controller->extension != NULL)
+        controller->options->extension->stop(controller->extension);
     for (size_t i = 0; i < CONTROLLER_SIGNALS; i++)
         ev_signal_stop(controller->loop, &controller->signals[i]);
     struct sigaction action = {.sa_handler = end_at_once};

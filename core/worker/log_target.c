@@ -11,12 +11,21 @@ static int log_file_open(const char *path)
     return open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
 }
 
+/* Whether the file was made here: then it goes again if it isn't needed after all. */
+static bool log_file_is_made(struct log_target_next *next, const char *path)
+{
+    next->descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0640);
+    return next->descriptor >= 0;
+}
+
 bool log_target_open(const struct config *config, struct log_target_next *next, struct problems *problems)
 {
-    next->descriptor = -1;
+    *next = (struct log_target_next){.descriptor = -1};
     if (config->log_file == NULL)
         return true;
-    next->descriptor = log_file_open(config->log_file);
+    next->made = log_file_is_made(next, config->log_file) ? config->log_file : NULL;
+    if (next->made == NULL)
+        next->descriptor = log_file_open(config->log_file);
     if (next->descriptor >= 0)
         return true;
     problems_add(problems, "%s: log.file: can't open \"%s\": %s; check that its folder exists and may be written",
@@ -28,7 +37,9 @@ void log_target_discard(struct log_target_next *next)
 {
     if (next->descriptor >= 0)
         close(next->descriptor);
-    next->descriptor = -1;
+    if (next->made != NULL)
+        unlink(next->made);
+    *next = (struct log_target_next){.descriptor = -1};
 }
 
 /* Threads may be writing to the old file at this moment: its number must never be without a file. */
@@ -48,7 +59,7 @@ void log_target_apply(struct log_target *target, struct log_target_next *next, c
     bool is_file = next->descriptor >= 0;
     if (is_file)
         log_target_take(target, next->descriptor);
-    next->descriptor = -1;
+    *next = (struct log_target_next){.descriptor = -1};
     gmq_log_level chosen = level >= 0 ? (gmq_log_level)level : config->log_level;
     log_configure(is_file ? target->descriptor : STDERR_FILENO, config->log_format, chosen);
 }

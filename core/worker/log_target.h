@@ -14,6 +14,7 @@ struct log_target {
 /* A file that is open but not yet in use; -1: standard error is to be used. */
 struct log_target_next {
     int descriptor;
+    const char *made; /* its path, of the configuration, if it was not there before; or NULL */
 };
 
 /* Opens what `config` names. False with a line in `problems`. */

@@ -7,6 +7,7 @@
 #include "plugin/preflight.h"
 
 #include <stdio.h>
+#include <string.h>
 
 bool plan_read(struct plan *plan, const char *file, const struct config_overrides *overrides, struct problems *problems)
 {
@@ -16,27 +17,72 @@ bool plan_read(struct plan *plan, const char *file, const struct config_override
     return plan->config != NULL;
 }
 
+bool plan_recall(struct plan *plan, const struct keepsake *keepsake, const char *file,
+                 const struct config_overrides *overrides, struct problems *problems)
+{
+    struct config_overrides found = *overrides;
+    found.plugin_files = keepsake->files;
+    plan->keepsake = keepsake;
+    plan->length = keepsake->length;
+    plan->text = mem_copy_text(keepsake->text, keepsake->length);
+    if (plan->text != NULL)
+        plan->config = config_parse_partly(plan->text, plan->length, file, &found, problems);
+    else
+        problems_add(problems, "%s: memory is out", file);
+    return plan->config != NULL;
+}
+
+static void restart_needed(const struct config *config, const struct config_place *place, const char *key, char *text)
+{
+    if (place->path != NULL)
+        config_place_text(config, place, text, CONFIG_PLACE_TEXT_SIZE);
+    else
+        snprintf(text, CONFIG_PLACE_TEXT_SIZE, "%s: %s", config->file, key); /* the default */
+}
+
 static bool plan_check_workers(const struct plan *plan, const struct plan_base *base, struct problems *problems)
 {
     if (base->generation == NULL || plan->config->workers == base->worker_count)
         return true;
     char place[CONFIG_PLACE_TEXT_SIZE];
-    if (plan->config->workers_place.path != NULL)
-        config_place_text(plan->config, &plan->config->workers_place, place, sizeof(place));
-    else
-        snprintf(place, sizeof(place), "%s: workers", plan->config->file); /* the default */
+    restart_needed(plan->config, &plan->config->workers_place, "workers", place);
     problems_add(problems, "%s: %u workers are configured and %u run; changing their number needs a restart", place,
                  plan->config->workers, base->worker_count);
     return false;
 }
 
+static bool plan_check_control(const struct plan *plan, const struct plan_base *base, struct problems *problems)
+{
+    static const char standard[] = "the default";
+    const char *next = plan->config->control_path, *now;
+    if (base->generation == NULL)
+        return true;
+    now = base->generation->config->control_path;
+    now = now != NULL ? now : standard;
+    next = next != NULL ? next : standard;
+    if (strcmp(now, next) == 0)
+        return true;
+    char place[CONFIG_PLACE_TEXT_SIZE];
+    restart_needed(plan->config, &plan->config->control_place, "control.path", place);
+    problems_add(problems, "%s: the control socket is configured as %s and is %s; moving it needs a restart", place,
+                 next, now);
+    return false;
+}
+
+static bool plan_copies_make(const struct plan *plan, struct generation_loader *loader, const struct plan_base *base,
+                             struct generation_copies *copies, struct problems *problems)
+{
+    if (plan->keepsake != NULL)
+        return generation_copies_recall(loader, plan->keepsake, plan->config, base->generation, copies, problems);
+    return generation_copies_make(loader, plan->config, base->generation, copies, problems);
+}
+
 static bool plan_open(struct plan *plan, const struct plan_base *base, struct problems *problems)
 {
+    /* Both, so that all errors are told. */
     plan->has_log = log_target_open(plan->config, &plan->log, problems);
-    if (!plan->has_log)
-        return false;
     plan->listeners = listener_set_open(plan->config, base->listeners, plan->config->workers, problems);
-    return plan->listeners != NULL;
+    return plan->has_log && plan->listeners != NULL;
 }
 
 /* From private copies that the preflight has found to be good. */
@@ -57,8 +103,9 @@ bool plan_complete(struct plan *plan, struct generation_loader *loader, const st
 {
     struct generation_copies copies;
     /* What is wrong so far doesn't keep the plugins from being tried: all errors are told at once. */
-    bool is_sound = plan_check_workers(plan, base, problems) && !plan->config->has_errors;
-    if (!generation_copies_make(loader, plan->config, base->generation, &copies, problems))
+    bool is_sound = plan_check_workers(plan, base, problems);
+    is_sound = plan_check_control(plan, base, problems) && is_sound && !plan->config->has_errors;
+    if (!plan_copies_make(plan, loader, base, &copies, problems))
         return false;
     struct preflight_task task = {loader, plan->config, plan->text, plan->length, overrides, &copies, {0}};
     bool is_complete = preflight_run(&task, problems) && is_sound && plan_load(plan, loader, &copies, base, problems);

@@ -4,14 +4,15 @@
 #define WORKER_PLAN_H
 
 #include "net/listener_set.h"
-#include "plugin/generation.h"
+#include "plugin/keepsake.h"
 #include "worker/log_target.h"
 
 /* All zero is empty. */
 struct plan {
-    char *text; /* of the file */
+    char *text; /* of the file, or what was kept of it */
     size_t length;
-    struct config *config; /* until the generation has it */
+    const struct keepsake *keepsake; /* whose plugins are to be loaded; NULL: those of the configuration's files */
+    struct config *config;           /* until the generation has it */
     struct log_target_next log;
     bool has_log;
     struct listener_set *listeners;
@@ -27,6 +28,11 @@ struct plan_base {
 
 /* Reads and validates the configuration. False with lines in `problems`. */
 bool plan_read(struct plan *plan, const char *file, const struct config_overrides *overrides, struct problems *problems)
+    __attribute__((warn_unused_result));
+
+/* The same from what was kept of a generation. */
+bool plan_recall(struct plan *plan, const struct keepsake *keepsake, const char *file,
+                 const struct config_overrides *overrides, struct problems *problems)
     __attribute__((warn_unused_result));
 
 /* All the rest. False with lines in `problems`. */
