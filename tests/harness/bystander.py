@@ -22,11 +22,9 @@ NO_RETAINED = 0x20  # retain handling: what somebody else has left behind before
 
 
 class Bystander:
-    """`version` is the publisher's. `silence`: topic filters of which nothing may be published while it watches. `pause`: seconds between
-    two messages."""
+    """`version` is the publisher's. `silence`: topic filters of which nothing may be published while it watches."""
 
-    def __init__(self, broker, version, silence=(), pause=PAUSE):
-        self.pause = pause
+    def __init__(self, broker, version, silence=()):
         self.topic = unique("bystander")
         self.publisher, self.subscriber = broker.connect(version=version), broker.connect()
         self.subscriber.subscribe((self.topic, 1), *((each, NO_RETAINED) for each in silence))
@@ -52,7 +50,7 @@ class Bystander:
 
     def _run(self):
         try:
-            while not self.is_over.wait(self.pause):
+            while not self.is_over.wait(PAUSE):
                 self._exchange()
         except Exception as problem:  # told in the test's own thread
             self.problem = f"{type(problem).__name__}: {problem}"

@@ -1,7 +1,0 @@
-/* Writes where nothing is. */
-static void misbehave(void)
-{
-    *(volatile int *)8 = 1;
-}
-
-#include "moment.h"

@@ -1,4 +1,0 @@
-/* Does no harm. */
-#include "zoo.h"
-
-ZOO(NULL, NULL);

@@ -1,9 +1,0 @@
-/* Sets a clock that ends the process when it rings. */
-#include <unistd.h>
-
-static void misbehave(void)
-{
-    alarm(1);
-}
-
-#include "moment.h"

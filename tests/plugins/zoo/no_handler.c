@@ -1,4 +1,0 @@
-/* Has no handler. */
-#include <graftmq/plugin.h>
-
-GMQ_PLUGIN("zoo", "zoo");
