@@ -53,7 +53,7 @@ static bool group_choose(struct share_group *group, const struct session *except
         return false;
     uint32_t turn = atomic_fetch_add_explicit(&group->turn, 1, memory_order_relaxed);
     uint32_t passed_over = 0;
-    int best_presence = -1;
+    int best_presence = SESSION_ENDED;
     for (uint32_t i = 0; i < count && best_presence < SESSION_READY; i++) {
         struct subscriber subscriber;
         if (!subscriber_read(&set->entries[(turn + i) % count], &subscriber) || subscriber.session == except)
@@ -68,7 +68,7 @@ static bool group_choose(struct share_group *group, const struct session *except
     /* Else who stands behind them would have their turns, too. */
     if (passed_over > 0)
         atomic_fetch_add_explicit(&group->turn, passed_over, memory_order_relaxed);
-    return best_presence >= 0;
+    return best_presence > SESSION_ENDED;
 }
 
 static bool fan_out_to_group(struct fan_out *fan, struct share_group *group)

@@ -2,45 +2,9 @@
 #include "broker/retained_run.h"
 
 #include "base/memory.h"
+#include "broker/retained_search.h"
 
-enum { RUN_FIRST_CAPACITY = 16, RUN_SLICE = 1000 };
-
-struct retained_run {
-    struct retained_run *next; /* of the same session: later subscriptions */
-    struct message **messages; /* references */
-    uint32_t count;
-    uint32_t capacity;
-    uint32_t position;
-    uint32_t identifier; /* subscription identifier, 0: none */
-    uint8_t options;
-    bool is_late; /* at least one slice is over: messages may have been replaced since */
-    bool is_short_of_memory;
-};
-
-static void run_collect(struct message *message, void *data)
-{
-    struct retained_run *run = data;
-    if (run->count == run->capacity) {
-        uint32_t capacity = run->capacity == 0 ? RUN_FIRST_CAPACITY : run->capacity * 2;
-        struct message **messages = mem_realloc(run->messages, capacity * sizeof *messages);
-        if (messages == NULL) {
-            run->is_short_of_memory = true;
-            return;
-        }
-        run->messages = messages;
-        run->capacity = capacity;
-    }
-    message_ref(message, 1);
-    run->messages[run->count++] = message;
-}
-
-static void run_free(struct retained_run *run)
-{
-    for (uint32_t i = run->position; i < run->count; i++)
-        message_unref(run->messages[i]);
-    mem_free(run->messages);
-    mem_free(run);
-}
+enum { RUN_SLICE = 1000 };
 
 static uint8_t run_qos(const struct retained_run *run, const struct message *message)
 {
@@ -50,18 +14,17 @@ static uint8_t run_qos(const struct retained_run *run, const struct message *mes
 
 gmq_status delivery_retained(struct session *session, gmq_view filter, uint8_t options, uint32_t identifier)
 {
-    struct shard *shard = session->shard;
     struct retained_run *run = mem_alloc_zero(1, sizeof *run);
     if (run == NULL)
         return GMQ_ERROR_MEMORY;
+    list_init(&run->link);
+    run->session = session;
     run->options = options;
     run->identifier = identifier;
-    bool is_whole =
-        retained_store_match(shard->broker->retained, filter, shard->now_ns, &shard->walk, run_collect, run);
-    if (!is_whole || run->is_short_of_memory || run->count == 0) {
-        bool is_failed = !is_whole || run->is_short_of_memory;
-        run_free(run);
-        return is_failed ? GMQ_ERROR_MEMORY : GMQ_OK;
+    bool is_begun = retained_search_begin(run, filter);
+    if (!is_begun || (run->count == 0 && run->filter == NULL)) {
+        retained_search_discard(run);
+        return is_begun ? GMQ_OK : GMQ_ERROR_MEMORY;
     }
     struct retained_run **last = &session->retained;
     while (*last != NULL)
@@ -111,9 +74,11 @@ enum run_progress retained_run_advance(struct session *session)
     struct shard *shard = session->shard;
     for (uint32_t sent = 0; session->retained != NULL; sent++) {
         struct retained_run *run = session->retained;
+        if (run->filter != NULL)
+            return RUN_WAITS;
         if (run->position == run->count) {
             session->retained = run->next;
-            run_free(run);
+            retained_search_discard(run);
             continue;
         }
         if (sent >= RUN_SLICE) {
@@ -133,16 +98,31 @@ enum run_progress retained_run_advance(struct session *session)
     return RUN_DONE;
 }
 
+/* Up to the limit of the queue, beyond which nothing is kept. */
+static void run_queue(struct session *session, struct retained_run *run)
+{
+    uint64_t dropped = session->dropped;
+    while (run->position < run->count && session->dropped == dropped) {
+        struct message *message = run->messages[run->position++];
+        if (run_qos(run, message) > 0)
+            run_send(session, run, message);
+        message_unref(message);
+    }
+}
+
 void retained_run_abandon(struct session *session)
 {
-    while (session->retained != NULL) {
-        struct retained_run *run = session->retained;
-        session->retained = run->next;
-        bool is_kept = session_is_resumable(session) && !session->is_ended;
-        for (uint32_t i = run->position; is_kept && i < run->count; i++) {
-            if (run_qos(run, run->messages[i]) > 0)
-                run_send(session, run, run->messages[i]);
+    bool is_kept = session_is_resumable(session) && !session->is_ended;
+    struct retained_run **next = &session->retained;
+    while (*next != NULL) {
+        struct retained_run *run = *next;
+        if (is_kept && run->filter != NULL) {
+            next = &run->next;
+            continue;
         }
-        run_free(run);
+        *next = run->next;
+        if (is_kept)
+            run_queue(session, run);
+        retained_search_discard(run);
     }
 }

@@ -156,6 +156,13 @@ bool retained_store_match(struct retained_store *store, gmq_view filter, uint64_
     return topic_tree_match_filter(&store->tree, filter, walk, match_visit, &match);
 }
 
+bool retained_store_match_more(struct retained_store *store, gmq_view filter, uint64_t now_ns, struct topic_walk *walk,
+                               retained_visit *visit, void *data)
+{
+    struct retained_match match = {.now_ns = now_ns, .visit = visit, .data = data};
+    return topic_tree_match_more(&store->tree, filter, walk, match_visit, &match);
+}
+
 uint64_t retained_store_count(const struct retained_store *store)
 {
     return atomic_load_explicit(&store->count, memory_order_relaxed);

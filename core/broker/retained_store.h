@@ -17,10 +17,14 @@ gmq_status retained_store_put(struct retained_store *store, struct grace_reader 
                               uint64_t limit);
 
 /* Calls `visit` with each message whose topic is matched by `filter`; a reference may be taken within. Not in any
- * order. Expired ones are left out. False: memory is out, not all were visited. */
+ * order. Expired ones are left out. False: memory is out, not all were visited; or the walk was cut (walk->is_cut). */
 typedef void retained_visit(struct message *message, void *data);
 bool retained_store_match(struct retained_store *store, gmq_view filter, uint64_t now_ns, struct topic_walk *walk,
                           retained_visit *visit, void *data);
+
+/* Goes on with one that was cut; see topic_tree_match_more. */
+bool retained_store_match_more(struct retained_store *store, gmq_view filter, uint64_t now_ns, struct topic_walk *walk,
+                               retained_visit *visit, void *data);
 
 uint64_t retained_store_count(const struct retained_store *store);
 

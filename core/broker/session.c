@@ -11,7 +11,7 @@
 
 #include <string.h>
 
-enum { SESSION_NUMBER_SHIFT = 48 };
+enum { SESSION_NUMBER_SHIFT = 48, SESSION_END_SLICE = 250 };
 
 static void session_timer_due(struct wheel_timer *timer);
 
@@ -28,6 +28,7 @@ static struct session *session_allocate(struct shard *shard, struct client_ident
     session->identifier = client_identifier_ref(identifier);
     session->shard = shard;
     session->number = ((uint64_t)shard->index + 1) << SESSION_NUMBER_SHIFT | ++shard->last_session_number;
+    atomic_init(&session->presence, SESSION_OFFLINE);
     session->ends_ns = UINT64_MAX;
     session->will_ns = UINT64_MAX;
     wheel_timer_init(&session->timer, session_timer_due);
@@ -67,8 +68,8 @@ static gmq_status session_new(struct shard *shard, struct client_identifier *ide
 
 void session_set_presence(struct session *session)
 {
-    enum session_presence presence = SESSION_OFFLINE;
-    if (session->client != NULL && client_is_connected(session->client))
+    enum session_presence presence = session->is_ended ? SESSION_ENDED : SESSION_OFFLINE;
+    if (!session->is_ended && session->client != NULL && client_is_connected(session->client))
         presence = session->queue.count > 0 ? SESSION_CONGESTED : SESSION_READY;
     if (atomic_load_explicit(&session->presence, memory_order_relaxed) != presence)
         atomic_store_explicit(&session->presence, (unsigned char)presence, memory_order_relaxed);
@@ -217,6 +218,13 @@ static void session_pass_on_shared(struct session *session)
     }
 }
 
+/* Other workers' mail may name it until their next quiescent state. */
+static void session_retire(struct session *session)
+{
+    session->pool = session->shard->session_pool;
+    grace_retire(session->shard->reader, &session->retired, session_release);
+}
+
 void session_end(struct session *session)
 {
     struct shard *shard = session->shard;
@@ -232,14 +240,29 @@ void session_end(struct session *session)
     session_set_presence(session);
     if (!atomic_load(&shard->broker->is_stopping))
         session_pass_on_shared(session);
-    session_unsubscribe_all(session);
     inflight_deinit(&session->inflight);
     queue_deinit(&session->queue);
     id_set_deinit(&session->incoming);
     retained_run_abandon(session);
     session_discard_will(session);
     bytes_free(&session->bytes);
-    session->pool = shard->session_pool;
-    /* Other workers' mail may name it until their next quiescent state. */
-    grace_retire(shard->reader, &session->retired, session_release);
+    session_unsubscribe_some(session, SESSION_END_SLICE);
+    if (session->subscription_count == 0) {
+        session_retire(session);
+        return;
+    }
+    list_init(&session->ending);
+    list_append(&shard->ending, &session->ending);
+}
+
+void session_end_more(struct shard *shard)
+{
+    if (list_is_empty(&shard->ending))
+        return;
+    struct session *session = LIST_OBJECT(shard->ending.next, struct session, ending);
+    session_unsubscribe_some(session, SESSION_END_SLICE);
+    if (session->subscription_count > 0)
+        return;
+    list_remove(&session->ending);
+    session_retire(session);
 }

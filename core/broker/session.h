@@ -20,13 +20,15 @@ struct retained_run;
 
 #define SESSION_NEVER_EXPIRES UINT32_MAX
 
-/* What other workers may read of a session, to choose a member of a shared subscription. */
-enum session_presence { SESSION_OFFLINE, SESSION_CONGESTED, SESSION_READY };
+/* What other workers may read of a session, to choose a member of a shared subscription: the greatest, and never one
+ * that has ended. */
+enum session_presence { SESSION_ENDED, SESSION_OFFLINE, SESSION_CONGESTED, SESSION_READY };
 
 struct session {
     union {
         struct wheel_timer timer;     /* expiry; or the will's delay, whichever comes first */
-        struct grace_retired retired; /* when it has ended */
+        struct list ending;           /* when it has ended, while it is still subscribed */
+        struct grace_retired retired; /* after that */
     };
     struct shard *shard;
     struct gmq_client *client;            /* or NULL: nobody is connected */
@@ -80,8 +82,10 @@ static inline bool session_is_resumable(const struct session *session)
 /* Forgets the will. */
 void session_discard_will(struct session *session);
 
-/* Discards the session: callbacks, subscriptions, shared messages to other members, everything. */
+/* Discards the session: callbacks, subscriptions, shared messages to other members, everything. Where it has many
+ * subscriptions they go in slices, one for each call of session_end_more. */
 void session_end(struct session *session);
+void session_end_more(struct shard *shard);
 
 /* Gives a message of a shared subscription, which this session can't take any more, to another member of a group of
  * its. */
@@ -95,7 +99,7 @@ gmq_reason session_subscribe(struct session *session, gmq_view filter, uint8_t o
                              bool *is_new);
 gmq_reason session_unsubscribe(struct session *session, gmq_view filter);
 
-/* The end of the session: removes all of them. */
-void session_unsubscribe_all(struct session *session);
+/* The end of the session: removes up to `most` of them. */
+void session_unsubscribe_some(struct session *session, uint32_t most);
 
 #endif

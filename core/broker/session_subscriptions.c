@@ -97,15 +97,14 @@ gmq_reason session_unsubscribe(struct session *session, gmq_view filter)
     return GMQ_REASON_SUCCESS;
 }
 
-void session_unsubscribe_all(struct session *session)
+void session_unsubscribe_some(struct session *session, uint32_t most)
 {
     struct shard *shard = session->shard;
-    for (uint32_t i = 0; i < session->subscription_count; i++)
-        (void)subscription_leave(shard->broker->subscriptions, shard->reader, session->subscriptions[i], session);
-    mem_free(session->subscriptions);
-    session->subscriptions = NULL;
-    session->subscription_count = 0;
-    session->subscription_capacity = 0;
+    for (; most > 0 && session->subscription_count > 0; most--) {
+        uint32_t last = session->subscription_count - 1;
+        (void)subscription_leave(shard->broker->subscriptions, shard->reader, session->subscriptions[last], session);
+        session_list_remove(session, last);
+    }
 }
 
 /* The first of the session's groups that the topic belongs to, and that has another member, takes the message. */

@@ -5,6 +5,7 @@
 #include "broker/client.h"
 #include "broker/delivery.h"
 #include "broker/parcel.h"
+#include "broker/retained_search.h"
 #include "broker/session.h"
 #include "broker/will.h"
 
@@ -35,6 +36,9 @@ struct shard *shard_new(struct broker *broker, uint32_t index, struct generation
     map_init(&shard->sessions, session_key);
     output_pool_init(&shard->outputs);
     list_init(&shard->pumping);
+    list_init(&shard->searching);
+    list_init(&shard->discarding);
+    list_init(&shard->ending);
     list_init(&shard->timers);
     list_init(&shard->watches);
     shard->reader = grace_join(broker->grace);
@@ -65,6 +69,9 @@ void shard_free(struct shard *shard)
     if (shard == NULL)
         return;
     shard_end_sessions(shard);
+    while (!list_is_empty(&shard->ending))
+        session_end_more(shard);
+    retained_search_deinit(shard);
     parcel_free_spare(shard);
     if (shard->reader != NULL)
         grace_leave(shard->reader);
@@ -89,7 +96,7 @@ void shard_post(struct shard *shard, uint32_t worker, struct shard_mail *mail)
 }
 
 /* Each client once: who needs more is put at the end, for the next turn. */
-void shard_end_turn(struct shard *shard)
+static void shard_pump(struct shard *shard)
 {
     struct list again;
     list_init(&again);
@@ -100,6 +107,18 @@ void shard_end_turn(struct shard *shard)
             list_append(&again, &client->pump_link);
     }
     list_move_all(&shard->pumping, &again);
+}
+
+void shard_end_turn(struct shard *shard)
+{
+    shard_pump(shard);
+    retained_search_advance(shard);
+    session_end_more(shard);
+}
+
+bool shard_is_busy(const struct shard *shard)
+{
+    return !list_is_empty(&shard->pumping) || retained_search_is_busy(shard) || !list_is_empty(&shard->ending);
 }
 
 void shard_tick(struct shard *shard)

@@ -88,6 +88,11 @@ struct shard {
     struct match_cache *matches;
     struct topic_walk walk;
     struct list pumping;                        /* clients whose waiting messages may be sent: client->pump_link */
+    struct list searching;                      /* for retained messages; see retained_search.h: retained_run.link */
+    struct list discarding;                     /* what was found so, and isn't wanted any more: retained_run.link */
+    struct grace_reader *search_reader;         /* of the search that is under way, or NULL */
+    struct topic_walk search_walk;              /* of it */
+    struct list ending;                         /* sessions that have ended and are still subscribed: session.ending */
     struct list timers;                         /* plugins': gmq_timer.link */
     struct list watches;                        /* plugins': gmq_watch.link */
     struct parcel *parcels[BROKER_WORKERS_MAX]; /* those of this turn that are open, by worker; see parcel.h */
@@ -116,8 +121,12 @@ static inline const struct config_limits *shard_limits(const struct shard *shard
 /* Mail to the shard's own worker is handled at once. */
 void shard_post(struct shard *shard, uint32_t worker, struct shard_mail *mail);
 
-/* The end of a turn, before outputs are flushed: sends waiting messages of clients whose output has room again. */
+/* A round at the end of a turn, before outputs are flushed: sends waiting messages of clients whose output has room
+ * again, and does a slice of what takes long. */
 void shard_end_turn(struct shard *shard);
+
+/* Whether there is more for another round. */
+bool shard_is_busy(const struct shard *shard);
 
 /* Once per second. */
 void shard_tick(struct shard *shard);

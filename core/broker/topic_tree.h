@@ -67,6 +67,7 @@ void topic_tree_prune(struct topic_tree *tree, struct topic_node *node, struct g
 struct topic_walk {
     struct topic_step *steps;
     size_t capacity;
+    size_t count;  /* steps that a match left to be done when it was cut */
     uint32_t most; /* so many children a match of a filter looks at; 0: all */
     bool is_cut;   /* set by a match of a filter: there were more */
 };
@@ -82,5 +83,10 @@ bool topic_tree_match_topic(const struct topic_tree *tree, gmq_view topic, struc
  * (Tree of names.) False: as above, or walk->is_cut. */
 bool topic_tree_match_filter(const struct topic_tree *tree, gmq_view filter, struct topic_walk *walk,
                              topic_visit *visit, void *data);
+
+/* Goes on with a match that was cut, with the same walk and filter, without a quiescent state since then. What the
+ * tree lost or gained meanwhile may be visited or not; all the rest is, once. */
+bool topic_tree_match_more(const struct topic_tree *tree, gmq_view filter, struct topic_walk *walk, topic_visit *visit,
+                           void *data);
 
 #endif

@@ -189,27 +189,39 @@ static bool filter_enter(struct walking *walking, struct topic_node *child, size
     return push_children(walking, child, position, true);
 }
 
+/* Does what is on the stack, until it is empty or enough children were looked at. */
+static bool filter_walk(const struct topic_tree *tree, struct walking *walking)
+{
+    struct topic_walk *walk = walking->walk;
+    uint32_t looked_at = 0;
+    while (walking->count > 0) {
+        struct topic_step *step = &walk->steps[walking->count - 1];
+        if (walk->most != 0 && looked_at++ == walk->most) {
+            walk->is_cut = true;
+            walk->count = walking->count;
+            return false;
+        }
+        struct topic_node *child = step_next(step, step->node == tree->root);
+        if (child == NULL)
+            walking->count--;
+        else if (!filter_enter(walking, child, step->position, step->is_subtree))
+            return false;
+    }
+    return true;
+}
+
 bool topic_tree_match_filter(const struct topic_tree *tree, gmq_view filter, struct topic_walk *walk,
                              topic_visit *visit, void *data)
 {
     struct walking walking = {.walk = walk, .path = filter, .visit = visit, .data = data};
-    uint32_t looked_at = 0;
     walk->is_cut = false;
-    if (!filter_follow(&walking, tree->root, 0))
-        return false;
-    while (walking.count > 0) {
-        struct topic_step *step = &walk->steps[walking.count - 1];
-        struct topic_node *child = step_next(step, step->node == tree->root);
-        if (child == NULL) {
-            walking.count--;
-            continue;
-        }
-        if (walk->most != 0 && looked_at++ == walk->most) {
-            walk->is_cut = true;
-            return false;
-        }
-        if (!filter_enter(&walking, child, step->position, step->is_subtree))
-            return false;
-    }
-    return true;
+    return filter_follow(&walking, tree->root, 0) && filter_walk(tree, &walking);
+}
+
+bool topic_tree_match_more(const struct topic_tree *tree, gmq_view filter, struct topic_walk *walk, topic_visit *visit,
+                           void *data)
+{
+    struct walking walking = {.walk = walk, .count = walk->count, .path = filter, .visit = visit, .data = data};
+    walk->is_cut = false;
+    return filter_walk(tree, &walking);
 }

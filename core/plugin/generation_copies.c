@@ -79,15 +79,17 @@ static bool copy_begin(const struct origin *origin, const struct config_plugin *
     return library_copy_make(folder, definition->path, place, copy, origin->problems);
 }
 
-static void copy_make(const struct origin *origin, size_t index, struct generation_copies *copies)
+/* False when the folder takes no copy. */
+static bool copy_make(const struct origin *origin, size_t index, struct generation_copies *copies)
 {
     const struct config_plugin *definition = &origin->config->plugins[index];
     struct library_copy *copy = &copies->copies[index];
     if (!copy_begin(origin, definition, copy))
-        return;
+        return !copy->is_denied;
     copies->kept[index] = plugin_same(origin->previous, definition, copy);
     if (copies->kept[index] != NULL)
         library_copy_remove(copy);
+    return true;
 }
 
 bool generation_copies_have(const struct generation_copies *copies, size_t index)
@@ -107,11 +109,10 @@ static bool copies_make(const struct origin *origin, struct generation_copies *c
         generation_copies_discard(&made);
         return false;
     }
-    for (size_t i = 0; i < made.count; i++) {
-        if (config->plugins[i].path != NULL)
-            copy_make(origin, i, &made);
-    }
-    if (!retired_check(config, origin->previous, &made, origin->problems)) {
+    bool is_taking = true;
+    for (size_t i = 0; i < made.count && is_taking; i++)
+        is_taking = config->plugins[i].path == NULL || copy_make(origin, i, &made);
+    if (!is_taking || !retired_check(config, origin->previous, &made, origin->problems)) {
         generation_copies_discard(&made);
         return false;
     }

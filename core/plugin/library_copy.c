@@ -28,7 +28,7 @@ static bool refuse(const struct subject *subject, const char *why)
 
 static bool refuse_system(const struct subject *subject, const char *what, int reason)
 {
-    char why[256];
+    char why[4096 + 256];
     snprintf(why, sizeof(why), "%s: %s", what, strerror(reason));
     return refuse(subject, why);
 }
@@ -123,12 +123,19 @@ static bool bytes_check(const struct subject *subject, const char *bytes, size_t
     return refuse(subject, why);
 }
 
+static bool refuse_folder(const struct subject *subject, const struct library_folder *folder, int reason)
+{
+    char what[4096 + 64];
+    snprintf(what, sizeof(what), "its private copy can't be written in \"%s\"", library_folder_path(folder));
+    return refuse_system(subject, what, reason);
+}
+
 static bool copy_write(const struct subject *subject, struct library_folder *folder, const char *bytes, size_t length,
                        char **path)
 {
     int descriptor = library_folder_create(folder, subject->path, path);
     if (descriptor < 0)
-        return refuse_system(subject, "its private copy can't be made", errno);
+        return refuse_folder(subject, folder, errno);
     bool is_written = library_folder_write(descriptor, bytes, length);
     int reason = errno;
     if (close(descriptor) != 0 && is_written) {
@@ -142,7 +149,7 @@ static bool copy_write(const struct subject *subject, struct library_folder *fol
     unlink(*path);
     mem_free(*path);
     *path = NULL;
-    return refuse_system(subject, "its private copy can't be written", reason);
+    return refuse_folder(subject, folder, reason);
 }
 
 static bool copy_make(const struct subject *subject, struct library_folder *folder, struct library_copy *copy)
@@ -153,7 +160,9 @@ static bool copy_make(const struct subject *subject, struct library_folder *fold
     char *bytes = file_read(subject, &length);
     if (bytes == NULL)
         return false;
-    bool is_made = bytes_check(subject, bytes, length, &facts) && copy_write(subject, folder, bytes, length, &written);
+    bool is_sound = bytes_check(subject, bytes, length, &facts);
+    bool is_made = is_sound && copy_write(subject, folder, bytes, length, &written);
+    copy->is_denied = is_sound && !is_made;
     if (is_made) {
         *copy = (struct library_copy){.path = written,
                                       .size = length,

@@ -50,7 +50,8 @@ static bool descriptor_check(const struct subject *subject, const gmq_plugin_des
 {
     if (descriptor == NULL)
         return refuse(subject, "is no GraftMQ plugin: it has no GMQ_PLUGIN(name, version) line, or hides its symbols");
-    if (descriptor->magic != GMQ_PLUGIN_MAGIC)
+    bool is_aligned = (uintptr_t)descriptor % _Alignof(gmq_plugin_descriptor) == 0;
+    if (!is_aligned || descriptor->magic != GMQ_PLUGIN_MAGIC)
         return refuse(subject, "is no GraftMQ plugin: its descriptor does not begin as one; rebuild it");
     if (descriptor->abi_major != GMQ_ABI_MAJOR || descriptor->abi_minor > GMQ_ABI_MINOR)
         return refuse_version(subject, descriptor);
@@ -149,7 +150,8 @@ void plugin_close(struct gmq_plugin *plugin)
 
 static bool record_is_sound(const gmq_record *record, const char *name)
 {
-    if (record->magic != GMQ_RECORD_MAGIC || record->size < sizeof(gmq_record_callback))
+    if ((uintptr_t)record % _Alignof(gmq_record_callback) != 0 || record->magic != GMQ_RECORD_MAGIC ||
+        record->size < sizeof(gmq_record_callback))
         return false;
     bool is_known =
         (record->kind == GMQ_RECORD_HANDLER && record->number > 0 && record->number < CONFIG_PACKET_TYPES) ||

@@ -315,6 +315,7 @@ int controller_run(const struct controller_options *options)
     struct problems problems = {0};
     controller_init(&controller, options);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a limit of the file size is an error of the write, and no reason to end */
     signal(SIGHUP, SIG_IGN);
     bool is_prepared = controller_prepare(&controller, &problems);
     print_problems(&problems);

@@ -57,7 +57,7 @@ static void worker_send_mail(struct worker *worker)
 
 static bool worker_is_busy(const struct worker *worker)
 {
-    return connections_are_busy(worker->connections) || !list_is_empty(&worker->shard->pumping);
+    return connections_are_busy(worker->connections) || shard_is_busy(worker->shard);
 }
 
 /* Everything that a turn has left to do. What a round makes new, the next one does; the rest is for the next turn, so

@@ -285,3 +285,39 @@ BROKER_TEST(session, its_subscriptions_are_counted_and_forgotten)
         cr_assert_eq(subscription_count(shards->broker->subscriptions), 0);
     }
 }
+
+/* Unsubscribing thousands takes time, which other clients need as well. */
+BROKER_TEST(session, one_with_many_subscriptions_ends_in_slices)
+{
+    enum { COUNT = 2000 };
+    struct peer *publisher = CONNECT(shards, .identifier = "p");
+    struct peer *subscriber = CONNECT(shards, .identifier = "c");
+    char filter[32];
+    for (int i = 0; i < COUNT; i++) {
+        snprintf(filter, sizeof filter, i % 2 == 0 ? "a/%d/#" : "$share/g/b/%d", i);
+        SUBSCRIBE(subscriber, filter, 1);
+    }
+    struct shard *shard = shards->broker->shards[shards_worker_of(shards, "c")];
+    subscriber->is_held = true;
+    peer_break(subscriber);
+    while (list_is_empty(&shard->ending))
+        cr_assert(shards_turn(shards), "the session has ended at once");
+    cr_assert_null(shards_session(shards, "c"), "its name is free");
+    size_t left = subscription_count(shards->broker->subscriptions);
+    cr_assert(left > 0 && left < COUNT);
+
+    /* Neither as a member of a group nor by itself does it get a message any more; a new one is another. */
+    publisher->is_held = true;
+    SEND(publisher, .topic = "b/1", .payload = "x", .qos = 1);
+    uint16_t second = SEND(publisher, .topic = "a/0/x", .payload = "x", .qos = 1);
+    publisher->is_held = false;
+    shards_settle(shards);
+    EXPECT_ACK(publisher, GMQ_PUBACK, (uint16_t)(second - 1));
+    EXPECT_ACK(publisher, GMQ_PUBACK, second);
+    struct peer *back = CONNECT(shards, .identifier = "c");
+    EXPECT_SILENCE(back);
+    SUBSCRIBE(back, "a/0/#", 1);
+    PUBLISH(publisher, .topic = "a/0/x", .payload = "y", .qos = 1);
+    EXPECT(back, "a/0/x", "y");
+    cr_assert_eq(subscription_count(shards->broker->subscriptions), 1);
+}

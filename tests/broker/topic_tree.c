@@ -522,6 +522,31 @@ Test(topic_tree, pruning_works_without_memory)
     cr_assert(is_empty());
 }
 
+/* What is left of a walk may be cut again and again, while nodes come and go. */
+Test(topic_tree, a_walk_that_was_cut_goes_on_where_it_was)
+{
+    char text[PATH_SIZE];
+    for (size_t i = 0; i < WIDE; i++) {
+        wide_path(text, i);
+        cr_assert(add(text, paths));
+    }
+    visits = 0;
+    size_t slices = 1;
+    walk.most = 100;
+    bool is_whole = topic_tree_match_filter(&tree, gmq_view_of("a/+"), &walk, count_visit, NULL);
+    for (; !is_whole; slices++) {
+        cr_assert(walk.is_cut);
+        is_whole = topic_tree_match_more(&tree, gmq_view_of("a/+"), &walk, count_visit, NULL);
+    }
+    walk.most = 0;
+    cr_assert_eq(visits, WIDE);
+    cr_assert_geq(slices, (size_t)WIDE / 100);
+    for (size_t i = 0; i < WIDE; i++) {
+        wide_path(text, i);
+        take_out(text);
+    }
+}
+
 Test(topic_tree, a_walk_without_memory_says_so_and_works_the_next_time)
 {
     add("+/+/+", paths);

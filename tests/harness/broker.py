@@ -42,6 +42,7 @@ class Broker:
         self.process = None
         self.clients = []
         self.is_expected_to_run = False
+        self.environment = dict(ENVIRONMENT)  # over that of the test
 
     # ---- starting and ending ----
 
@@ -64,7 +65,7 @@ class Broker:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.write_config()
         self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                        stderr=subprocess.STDOUT, env={**os.environ, **ENVIRONMENT})
+                                        stderr=subprocess.STDOUT, env={**os.environ, **self.environment})
         self.lines.clear()
         self.checked = 0
         self.has_ended = False

@@ -22,9 +22,11 @@ NO_RETAINED = 0x20  # retain handling: what somebody else has left behind before
 
 
 class Bystander:
-    """`version` is the publisher's. `silence`: topic filters of which nothing may be published while it watches."""
+    """`version` is the publisher's. `silence`: topic filters of which nothing may be published while it watches. `pause`: seconds between
+    two messages."""
 
-    def __init__(self, broker, version, silence=()):
+    def __init__(self, broker, version, silence=(), pause=PAUSE):
+        self.pause = pause
         self.topic = unique("bystander")
         self.publisher, self.subscriber = broker.connect(version=version), broker.connect()
         self.subscriber.subscribe((self.topic, 1), *((each, NO_RETAINED) for each in silence))
@@ -50,7 +52,7 @@ class Bystander:
 
     def _run(self):
         try:
-            while not self.is_over.wait(PAUSE):
+            while not self.is_over.wait(self.pause):
                 self._exchange()
         except Exception as problem:  # told in the test's own thread
             self.problem = f"{type(problem).__name__}: {problem}"

@@ -98,6 +98,7 @@ def pytest_runtest_makereport(item):
 
 
 def pytest_configure(config):
+    config.addinivalue_line("markers", "slow: too slow for the sanitizers in tools/test, which runs it with the release build")
     config.addinivalue_line("markers", "ours(reason): needs our configuration or says more than the standard: not for other brokers")
     config.addinivalue_line("markers", "proves(v3, v5): the statements of MQTT 3.1.1 and 5.0 that it shows; see statements.py")
 

@@ -9,7 +9,7 @@ FLAGS = ["-std=c11", "-D_GNU_SOURCE", "-shared", "-fPIC", "-fvisibility=hidden",
          f"-I{REPOSITORY / 'include'}"]
 
 
-def compile_plugin(path, *sources, flags=(), compiler="gcc"):
+def compile_plugin(path, *sources, flags=(), compiler="gcc", is_shared=True):
     """Makes the .so at `path` of C texts or files, beside it first and then by rename: a running broker sees it whole."""
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -21,7 +21,8 @@ def compile_plugin(path, *sources, flags=(), compiler="gcc"):
             source = file
         files.append(str(source))
     made = path.with_name(path.name + ".new")
-    base = FLAGS if compiler == "gcc" else ["-std=c++17"] + FLAGS[1:]
+    standard = FLAGS if is_shared else [flag for flag in FLAGS if flag != "-shared"]
+    base = standard if compiler == "gcc" else ["-std=c++17"] + standard[1:]
     done = subprocess.run([compiler, *base, *flags, "-o", str(made), *files], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     made.rename(path)

@@ -83,8 +83,8 @@ Test(preflight, a_constructor_that_exits_without_an_error_is_noticed)
 
 Test(preflight, a_constructor_that_hangs_is_ended)
 {
-    refused(ONE_PLUGIN("p", "hang_constructor") ", \"limits\": {\"preflight_ms\": 300}}",
-            PLUGIN_LINE("hang_constructor") "did not return within 300 ms (limits.preflight_ms) while its constructors "
+    refused(ONE_PLUGIN("p", "hang_constructor") ", \"limits\": {\"preflight_ms\": 1000}}",
+            PLUGIN_LINE("hang_constructor") "did not return within 1000 ms (limits.preflight_ms) while its constructors "
                                             "ran");
 }
 
@@ -96,14 +96,14 @@ Test(preflight, a_load_function_that_crashes_is_named)
 
 Test(preflight, a_load_function_that_hangs_is_ended)
 {
-    refused(ONE_PLUGIN("p", "hang_load") ", \"limits\": {\"preflight_ms\": 300}}",
-            PLUGIN_LINE("hang_load") "did not return within 300 ms (limits.preflight_ms) while its load function ran");
+    refused(ONE_PLUGIN("p", "hang_load") ", \"limits\": {\"preflight_ms\": 1000}}",
+            PLUGIN_LINE("hang_load") "did not return within 1000 ms (limits.preflight_ms) while its load function ran");
 }
 
 Test(preflight, a_plugin_that_logs_without_end_is_ended_as_well)
 {
-    refused(ONE_PLUGIN("p", "flood_load") ", \"limits\": {\"preflight_ms\": 300}}",
-            PLUGIN_LINE("flood_load") "did not return within 300 ms");
+    refused(ONE_PLUGIN("p", "flood_load") ", \"limits\": {\"preflight_ms\": 1000}}",
+            PLUGIN_LINE("flood_load") "did not return within 1000 ms");
 }
 
 Test(preflight, a_load_function_that_refuses_is_named)

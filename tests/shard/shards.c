@@ -182,7 +182,7 @@ static bool turner_turn(struct turner *turner)
     has_moved = turner_take_mail(turner) || has_moved;
     wheel_advance(&shard->wheel, shard->now_ns, SHARDS_TIMERS);
     has_moved = links_resume(turner) || has_moved;
-    has_moved = !list_is_empty(&shard->pumping) || has_moved;
+    has_moved = shard_is_busy(shard) || has_moved;
     shard_end_turn(shard);
     has_moved = turner_send_mail(turner) || has_moved;
     has_moved = links_flush(turner) || has_moved;

@@ -1,0 +1,9 @@
+/* Takes the whole process to another folder. */
+#include <unistd.h>
+
+static void misbehave(void)
+{
+    (void)!chdir("/");
+}
+
+#include "moment.h"

@@ -1,0 +1,4 @@
+/* Does no harm. */
+#include "zoo.h"
+
+ZOO(NULL, NULL);

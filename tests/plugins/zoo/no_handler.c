@@ -1,0 +1,4 @@
+/* Has no handler. */
+#include <graftmq/plugin.h>
+
+GMQ_PLUGIN("zoo", "zoo");

@@ -1,0 +1,9 @@
+/* Stops its own process, as a debugger would. */
+#include <signal.h>
+
+static void misbehave(void)
+{
+    raise(SIGSTOP);
+}
+
+#include "moment.h"
