@@ -24,6 +24,14 @@ ENVIRONMENT = {
 }
 
 
+def random_address_bits():
+    """By how many bits the kernel moves addresses; as many as there can be where only root may know."""
+    try:
+        return int(pathlib.Path("/proc/sys/vm/mmap_rnd_bits").read_text())
+    except PermissionError:
+        return 32
+
+
 class Unsupported(Exception):
     """What another broker can't be told to do."""
 
@@ -48,7 +56,7 @@ class Broker:
 
     def command(self):
         command = [str(settings.PROGRAM), "--config", str(self.file)]
-        if settings.BUILD.name == "tsan" and int(pathlib.Path("/proc/sys/vm/mmap_rnd_bits").read_text()) > 28:
+        if settings.BUILD.name == "tsan" and random_address_bits() > 28:
             command = ["setarch", "-R"] + command  # gcc 12's TSan can't map its shadow otherwise
         return command
 

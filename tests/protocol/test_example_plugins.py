@@ -182,7 +182,7 @@ def proof(challenge, secret=SECRET):
 @pytest.fixture
 def vault(start_broker):
     return start_broker(
-        plugins=plugins("vault", {"secrets": {"ada": SECRET.decode()}}),
+        plugins=plugins("vault", {"secrets": {"ada": SECRET.decode()}, "limit_ms": 60_000}),
         routes={"CONNECT": ["vault:on_connect", "broker:on_connect"], "AUTH": ["vault:on_auth", "broker:on_auth"]},
         callbacks={"close": "vault:on_close"})
 
@@ -267,7 +267,7 @@ def test_packets_before_the_end_of_the_exchange_wait_or_end_it(vault, topic):
 
 def test_an_exchange_outlives_a_reload(vault):
     client, challenge = challenged(vault)
-    vault.config["plugins"]["vault"]["settings"]["limit_ms"] = 4000
+    vault.config["plugins"]["vault"]["settings"]["limit_ms"] = 59_000
     vault.expect_reload()
     client.send(mqtt.auth(0x18, proof(challenge)))
     client.expect(mqtt.CONNACK, reason=0)
