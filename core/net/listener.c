@@ -289,15 +289,14 @@ void listener_publish(struct listener *listener)
 
 void listener_close(struct listener *listener)
 {
-    bool was_published = listener->is_published;
     if (listener->family == CONFIG_UNIX)
         unix_socket_remove(listener->bind, listener->unix_device, listener->unix_inode);
-    listener_close_sockets(listener);
-    for (uint32_t i = 0; was_published && i < listener->address_count; i++) {
+    for (uint32_t i = 0; listener->is_published && i < listener->address_count; i++) {
         char text[ADDRESS_TEXT_SIZE];
         log_write(GMQ_LOG_NOTICE, listener->log_subject, "closed %s",
                   address_text(&listener->addresses[i], text, sizeof(text)));
     }
+    listener_close_sockets(listener);
     listener_unref(listener);
 }
 
