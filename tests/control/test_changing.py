@@ -207,7 +207,9 @@ def test_a_rollback_that_can_not_be_is_refused_and_all_serves_on(marked, control
         port = probe.getsockname()[1]
     marked.expect_reload({**marked.config, "listeners": [first, {"name": "old", "bind": "127.0.0.1", "port": port}]})
     compile_plugin(mark, marking("2"))
+    at = marked.mark()
     marked.expect_reload({**marked.config, "listeners": [first]})
+    marked.wait_for_log("listener old: closed", at)
     with socket.socket() as taken:
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         taken.bind(("127.0.0.1", port))
@@ -254,17 +256,19 @@ def test_many_rollbacks_leave_nothing_behind(marked, control, mark):
     compile_plugin(mark, marking("2"))
     control.run("reload")
     folder = pathlib.Path(control.path).parent
+    connection = control.open()
 
     def rest():
-        marked.wait_for_log(rf"generation {control.line('status')['generation'] - 1} is gone")
+        generation = connection.ask("rollback")[-1]["generation"]
+        marked.wait_for_log(rf"generation {generation - 1} is gone")
         return (len(list(folder.iterdir())), len(os.listdir(f"/proc/{marked.process.pid}/fd")),
                 pathlib.Path(f"/proc/{marked.process.pid}/maps").read_text().count(".so"))
 
-    control.run("rollback")
+    rest()
     before = rest()
     for _ in range(6):
-        control.run("rollback")
-    assert rest() == before
+        assert rest() == before
+    connection.close()
 
 
 # ---- kick ----
