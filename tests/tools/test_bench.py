@@ -169,3 +169,21 @@ def test_a_micro_benchmark_that_is_not_there_is_told():
                           capture_output=True, text=True, timeout=LIMIT)
     assert done.returncode == 2
     assert "there is no decoed" in done.stderr and "decode/puback" in done.stderr
+
+
+def test_the_bystander_of_long_acts_is_measured():
+    done = subprocess.run([settings.REPOSITORY / "tools/bench", "bystander", "retained", "unsubscribing", "ending", "slow",
+                           "--scale", "0.001", "--build", settings.BUILD, "--json", "-"],
+                          capture_output=True, text=True, timeout=LIMIT)
+    assert done.returncode == 0, done.stderr
+    results = json.loads(done.stdout)
+    assert [each["act"] for each in results] == ["retained", "unsubscribing", "ending", "slow"]
+    for each in results:
+        assert 0 < each["p50_ms"] <= each["p99_ms"] <= each["worst_ms"], each
+
+
+def test_an_act_that_is_not_there_is_told():
+    done = subprocess.run([settings.REPOSITORY / "tools/bench", "bystander", "dancing", "--build", settings.BUILD],
+                          capture_output=True, text=True, timeout=LIMIT)
+    assert done.returncode == 2
+    assert "there is no dancing" in done.stderr and "expiring" in done.stderr

@@ -17,6 +17,7 @@ EPILOG = """examples:
   tools/bench --scenario one-to-one fan-out --quick
   tools/bench --broker graftmq --broker 'other=/opt/other/bin/other --port {port}' --json figures.json
   tools/bench micro                                  nanoseconds of single functions; see tools/bench micro --help
+  tools/bench bystander                              what one client's act costs the others; see its --help
 
 exit codes: 0 measured; 1 a broker lost, doubled, reordered or damaged a message, or failed otherwise; 2 wrong usage"""
 
@@ -81,6 +82,9 @@ def main(arguments):
     if arguments[:1] == ["micro"]:
         import micro
         return micro.main(arguments[1:])
+    if arguments[:1] == ["bystander"]:
+        import bystander
+        return bystander.main(arguments[1:])
     options = parser().parse_args(arguments)
     if options.list:
         print("\n".join(f"{name:12} {text}" for name, text in DESCRIPTIONS.items()))
