@@ -10,6 +10,7 @@
 #include <string.h>
 
 #define DESCRIPTOR_SYMBOL "gmq_plugin_exported"
+#define LAYOUTS_SYMBOL "gmq_bytes_exported"
 #define RECORD_PREFIX "gmq_exported_"
 
 /* What messages about a plugin that isn't one yet begin with. */
@@ -64,6 +65,37 @@ static bool descriptor_check(const struct subject *subject, const gmq_plugin_des
     return true;
 }
 
+/* What the plugin says of the bytes that are kept for it; zeros if it says nothing. */
+static bool layouts_read(const struct subject *subject, const struct library *library, gmq_bytes_layouts *layouts)
+{
+    const gmq_bytes_layouts *exported = library_symbol(library, LAYOUTS_SYMBOL);
+    *layouts = (gmq_bytes_layouts){0};
+    if (exported == NULL)
+        return true;
+    if ((uintptr_t)exported % _Alignof(gmq_bytes_layouts) != 0 || exported->magic != GMQ_LAYOUT_MAGIC)
+        return refuse(subject, "says nothing of use about its bytes: gmq_bytes_exported is not made by GMQ_BYTES");
+    if (exported->written < exported->oldest || exported->written > exported->newest)
+        return refuse(subject, "can't read the bytes that it writes itself; correct its GMQ_BYTES line");
+    *layouts = *exported;
+    return true;
+}
+
+static bool layouts_check(const struct subject *subject, struct plugin_storage *storage,
+                          const gmq_bytes_layouts *layouts)
+{
+    struct bytes_kept kept;
+    char why[512];
+    if (storage == NULL || !plugin_storage_has_unreadable(storage, gmq_view_of(subject->name), layouts, &kept))
+        return true;
+    snprintf(
+        why, sizeof(why),
+        "can't read the bytes that are kept in layout %u (own bytes: %zu, clients with some: %zu, sessions: %zu): it "
+        "reads %u to %u; load a version whose GMQ_BYTES has that layout, or give the plugin another name, under "
+        "which nothing is kept",
+        kept.layout, kept.own, kept.clients, kept.sessions, layouts->oldest, layouts->newest);
+    return refuse(subject, why);
+}
+
 static struct gmq_plugin *plugin_new(const struct config_plugin *definition)
 {
     struct gmq_plugin *plugin = mem_alloc_zero(1, sizeof(*plugin));
@@ -86,10 +118,17 @@ struct gmq_plugin *plugin_open(const struct config *config, const struct config_
     struct subject subject;
     subject_init(&subject, config, definition, problems);
     const gmq_plugin_descriptor *descriptor = library_symbol(library, DESCRIPTOR_SYMBOL);
-    if (!descriptor_check(&subject, descriptor))
+    gmq_bytes_layouts layouts;
+    if (!descriptor_check(&subject, descriptor) || !layouts_read(&subject, library, &layouts) ||
+        !layouts_check(&subject, storage, &layouts))
         return NULL;
     struct gmq_plugin *plugin = plugin_new(definition);
-    if (plugin == NULL) {
+    struct bytes_tally *tally =
+        storage != NULL ? plugin_storage_tally(storage, gmq_view_of(definition->name), layouts.written) : NULL;
+    if (plugin == NULL || (storage != NULL && tally == NULL)) {
+        if (plugin != NULL)
+            mem_free(plugin->name);
+        mem_free(plugin);
         refuse(&subject, "cannot be loaded: memory is out");
         return NULL;
     }
@@ -97,6 +136,8 @@ struct gmq_plugin *plugin_open(const struct config *config, const struct config_
     plugin->descriptor = descriptor;
     plugin->settings = definition->settings;
     plugin->storage = storage;
+    plugin->layouts = layouts;
+    plugin->tally = tally;
     plugin->host = host;
     return plugin;
 }
