@@ -224,6 +224,8 @@ void client_gone(struct gmq_client *client)
     client->session = NULL;
     wheel_stop(&shard->wheel, &client->timer);
     list_remove(&client->pump_link);
+    if (shard_client_gone != NULL)
+        shard_client_gone(shard, client);
     alias_free(client);
     output_deinit(&client->output, &shard->outputs);
     bytes_free(&client->bytes);

@@ -9,12 +9,11 @@
 static void deferral_timed_out(struct wheel_timer *timer);
 static void deferral_arrived(struct shard *shard, struct shard_mail *mail);
 
-struct gmq_deferral *deferral_new(struct gmq_call *call, uint32_t limit_ms, gmq_verdict at_limit)
+/* What the route says goes before what the handler says. */
+static void deferral_bound(struct gmq_deferral *deferral, const struct gmq_call *call, uint32_t limit_ms,
+                           gmq_verdict at_limit)
 {
-    struct gmq_deferral *deferral = mem_alloc_zero(1, sizeof *deferral);
-    if (deferral == NULL)
-        return NULL;
-    struct shard *shard = call->shard;
+    const struct shard *shard = deferral->shard;
     const struct config_entry *entry = call->route != NULL ? call->route->steps[call->step].entry : NULL;
     if (entry != NULL && entry->defer_ms > 0)
         limit_ms = entry->defer_ms;
@@ -22,12 +21,30 @@ struct gmq_deferral *deferral_new(struct gmq_call *call, uint32_t limit_ms, gmq_
         limit_ms = (uint32_t)shard_limits(shard)->deferral_ms;
     if (entry != NULL && entry->defer_at_limit != GMQ_DEFER)
         at_limit = entry->defer_at_limit;
-    deferral->shard = shard;
     deferral->at_limit = at_limit;
+    deferral->timer.deadline_ns = shard->now_ns + limit_ms * CLOCK_NS_PER_MS;
+}
+
+void deferral_set_limit(struct gmq_deferral *deferral, uint32_t limit_ms, gmq_verdict at_limit)
+{
+    if (deferral->is_over)
+        return;
+    deferral_bound(deferral, &deferral->call, limit_ms, at_limit);
+    wheel_stop(&deferral->shard->wheel, &deferral->timer);
+    wheel_start(&deferral->shard->wheel, &deferral->timer, deferral->timer.deadline_ns);
+}
+
+struct gmq_deferral *deferral_new(struct gmq_call *call, uint32_t limit_ms, gmq_verdict at_limit)
+{
+    struct gmq_deferral *deferral = mem_alloc_zero(1, sizeof *deferral);
+    if (deferral == NULL)
+        return NULL;
+    struct shard *shard = call->shard;
+    deferral->shard = shard;
     deferral->mail.handle = deferral_arrived;
     arena_init(&deferral->arena, shard_limits(shard)->call_memory_bytes);
     wheel_timer_init(&deferral->timer, deferral_timed_out);
-    deferral->timer.deadline_ns = shard->now_ns + limit_ms * CLOCK_NS_PER_MS;
+    deferral_bound(deferral, call, limit_ms, at_limit);
     return deferral;
 }
 

@@ -30,6 +30,9 @@ struct gmq_deferral {
 /* Made by gmq_defer during a call; it starts when the handler answers GMQ_DEFER. NULL: memory is out. */
 struct gmq_deferral *deferral_new(struct gmq_call *call, uint32_t limit_ms, gmq_verdict at_limit);
 
+/* Begins anew to wait for a verdict that is still to come, as if gmq_defer had just been called with these. */
+void deferral_set_limit(struct gmq_deferral *deferral, uint32_t limit_ms, gmq_verdict at_limit);
+
 /* Takes over the call and its packet. False: memory is out, or the plugin called no gmq_defer: reject the packet. */
 bool deferral_start(struct gmq_call *call);
 

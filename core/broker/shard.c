@@ -13,6 +13,7 @@
 
 enum { SHARD_SWEEP_MOST = 1000, SHARD_PUMP_MOST = 1000, SHARD_COLLECT_MOST = 10000 };
 
+void (*shard_client_gone)(struct shard *shard, struct gmq_client *client);
 void (*shard_stop_plugin_watchers)(struct shard *shard, const struct gmq_plugin *plugin);
 
 static gmq_view session_key(const void *value)

@@ -151,6 +151,9 @@ void shard_release(struct shard *shard, struct generation *previous);
 /* The end of the broker, before the release of the last generation: ends all sessions without publishing wills. */
 void shard_end_sessions(struct shard *shard);
 
+/* Set by isolate/, or NULL: a client is about to be freed. */
+extern void (*shard_client_gone)(struct shard *shard, struct gmq_client *client);
+
 /* Stops a plugin's timers and watches; set by worker/, which knows libev. */
 extern void (*shard_stop_plugin_watchers)(struct shard *shard, const struct gmq_plugin *plugin);
 

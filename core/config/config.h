@@ -16,6 +16,11 @@
 struct gmq_settings;
 bool settings_equal(const struct gmq_settings *left, const struct gmq_settings *right);
 
+/* One made of its JSON text, where there is no file: in the process of an isolated plugin. NULL: it is no object, or
+ * memory is out. */
+struct gmq_settings *settings_parse(gmq_view text);
+void settings_free(struct gmq_settings *settings); /* NULL is allowed */
+
 /* Where something stands in the file, for errors found later ("FILE:LINE:COLUMN: PATH"). */
 struct config_place {
     uint32_t line;
@@ -34,13 +39,23 @@ struct config_listener {
     uint32_t unix_mode; /* permissions of the socket file, default 0660 */
 };
 
+/* "isolate": how a plugin runs in processes of its own. */
+struct config_isolation {
+    uint32_t processes;     /* 0: it runs in the broker's */
+    uint32_t start_ms;      /* until it must be ready */
+    uint32_t hang_ms;       /* without an answer, until it is taken to hang */
+    uint32_t pending_calls; /* of one worker; further ones are answered as on_fault says */
+    uint64_t pending_bytes; /* the same, that its process has not taken yet */
+};
+
 struct config_plugin {
     struct config_place place;
     char *name;
     char *path_written;
     char *path;                    /* resolved: absolute, or beside the configuration file, or in the plugin folder */
     struct gmq_settings *settings; /* never NULL; an empty object where the file has none */
-    bool is_sound;                 /* nothing is wrong with its definition */
+    struct config_isolation isolation;
+    bool is_sound; /* nothing is wrong with its definition */
 };
 
 enum { CONFIG_VERSION_3_1 = 1, CONFIG_VERSION_3_1_1 = 2, CONFIG_VERSION_5_0 = 4, CONFIG_VERSION_ALL = 7 };

@@ -104,6 +104,22 @@ void store_plugin_path(struct reader *reader, const struct schema_key *key, cons
     plugin->path = choose_path(reader, node, tried);
 }
 
+/* An object that says how; `true` stands for one with the defaults. */
+void store_isolation(struct reader *reader, const struct schema_key *key, const struct node *node, void *target)
+{
+    struct node object = *node;
+    json_t *empty = NULL;
+    if (json_is_false(node->json))
+        return;
+    if (json_is_true(node->json))
+        object.json = empty = json_object();
+    if (object.json != NULL)
+        reader_read_object(reader, key->keys, &object, (char *)target + key->offset);
+    else
+        reader->is_out_of_memory = true;
+    json_decref(empty);
+}
+
 void store_plugin(struct reader *reader, const struct schema_key *key, const struct node *node, void *target)
 {
     reader_read_object(reader, key->keys, node, target);

@@ -49,6 +49,51 @@ static const struct schema_key listener = {.text = "A socket on which clients ar
 
 /* ---- plugins ---- */
 
+static const struct schema_key isolation_keys[] = {
+    {.name = "processes",
+     .text = "Processes for the plugin. The workers are shared out among them: worker W has process W modulo this.",
+     .kinds = KIND_NUMBER,
+     .preset = "1",
+     .smallest = 1,
+     .largest = CONFIG_WORKERS_MAX,
+     .store = store_u32,
+     .offset = offsetof(struct config_isolation, processes)},
+    {.name = "start_ms",
+     .text = "Time from the start of a process until its load function has run. Then it is killed.",
+     .kinds = KIND_NUMBER,
+     .preset = "10000",
+     .smallest = 10,
+     .largest = 600000,
+     .store = store_u32,
+     .offset = offsetof(struct config_isolation, start_ms)},
+    {.name = "hang_ms",
+     .text = "Time that a process which has calls to answer may be silent. Then it is killed. A handler that needs "
+             "longer defers its verdict.",
+     .kinds = KIND_NUMBER,
+     .preset = "5000",
+     .smallest = 10,
+     .largest = 600000,
+     .store = store_u32,
+     .offset = offsetof(struct config_isolation, hang_ms)},
+    {.name = "pending_calls",
+     .text = "Calls of one worker that may be without an answer. Further ones are answered as `on_fault` says.",
+     .kinds = KIND_NUMBER,
+     .preset = "10000",
+     .smallest = 1,
+     .largest = 1000000,
+     .store = store_u32,
+     .offset = offsetof(struct config_isolation, pending_calls)},
+    {.name = "pending_bytes",
+     .text = "Bytes for one worker that its process may have left unread. Further calls are answered as `on_fault` "
+             "says.",
+     .kinds = KIND_NUMBER,
+     .preset = "67108864",
+     .smallest = 65536,
+     .largest = 1099511627776,
+     .store = store_u64,
+     .offset = offsetof(struct config_isolation, pending_bytes)},
+    {.name = NULL}};
+
 static const struct schema_key plugin_keys[] = {
     {.name = "path",
      .text =
@@ -64,6 +109,14 @@ static const struct schema_key plugin_keys[] = {
      .preset = "{}",
      .store = store_settings,
      .offset = offsetof(struct config_plugin, settings)},
+    {.name = "isolate",
+     .text = "`true`, or an object: the plugin runs in a process of its own, so that it can't take the broker with it. "
+             "Its handlers can't be in `outgoing`.",
+     .kinds = KIND_BOOLEAN | KIND_OBJECT,
+     .preset = "false",
+     .keys = isolation_keys,
+     .store = store_isolation,
+     .offset = offsetof(struct config_plugin, isolation)},
     {.name = NULL}};
 
 static const struct schema_key plugin = {.text = "A plugin, by the name that routes call it.",

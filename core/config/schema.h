@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Kinds of JSON values, as a set. Those from KIND_REAL on are in no row: they only name what was found. */
+/* Kinds of JSON values, as a set. KIND_REAL and KIND_NULL are in no row: they only name what was found. */
 enum schema_kind {
     KIND_NUMBER = 1, /* without a fraction */
     KIND_TEXT = 2,

@@ -120,6 +120,8 @@ static void set_kind(json_t *schema, const struct schema_key *key, enum schema_k
         set_text(schema, key);
     else if (kind == KIND_LIST)
         set_list(schema, key, context);
+    else if (kind == KIND_BOOLEAN)
+        set(schema, "type", json_string("boolean"));
     else
         set_object(schema, key, context);
 }
@@ -131,7 +133,7 @@ static void set_alternatives(json_t *schema, const struct schema_key *key, uint3
     bool takes_one = (key->kinds & KIND_LIST) != 0 && key->element != NULL;
     if (takes_one)
         (void)json_array_append_new(alternatives, element_schema(key, context));
-    for (uint32_t kind = KIND_NUMBER; kind <= KIND_LIST; kind <<= 1) {
+    for (uint32_t kind = KIND_NUMBER; kind <= KIND_BOOLEAN; kind <<= 1) {
         if ((key->kinds & kind) == 0 || (takes_one && kind != KIND_LIST))
             continue;
         json_t *alternative = json_object();

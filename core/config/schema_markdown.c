@@ -21,6 +21,8 @@ static void append_kind(struct buffer *out, const struct schema_key *key, uint32
         buffer_append_format(out, "%" PRId64 " to %" PRId64, key->smallest, key->largest);
     else if (kind == KIND_TEXT && key->choices != NULL)
         append_choices(out, key);
+    else if (kind == KIND_BOOLEAN)
+        buffer_append_text(out, "true or false");
     else
         buffer_append_text(out, kind == KIND_TEXT ? "string" : kind == KIND_LIST ? "list" : "object");
 }
@@ -28,7 +30,7 @@ static void append_kind(struct buffer *out, const struct schema_key *key, uint32
 static void append_kinds(struct buffer *out, const struct schema_key *key)
 {
     const char *separator = "";
-    for (uint32_t kind = KIND_NUMBER; kind <= KIND_LIST; kind <<= 1) {
+    for (uint32_t kind = KIND_NUMBER; kind <= KIND_BOOLEAN; kind <<= 1) {
         if ((key->kinds & kind) == 0)
             continue;
         buffer_append_text(out, separator);

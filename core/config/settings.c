@@ -24,6 +24,15 @@ struct gmq_settings *settings_new(json_t *json)
     return NULL;
 }
 
+struct gmq_settings *settings_parse(gmq_view text)
+{
+    json_memory_init();
+    json_t *json = json_loadb(text.data, text.length, 0, NULL);
+    struct gmq_settings *settings = json_is_object(json) ? settings_new(json) : NULL;
+    json_decref(json);
+    return settings;
+}
+
 void settings_free(struct gmq_settings *settings)
 {
     if (settings == NULL)

@@ -8,6 +8,5 @@
 
 /* Shares `json`, an object; NULL makes an empty one. NULL: memory is out. */
 struct gmq_settings *settings_new(json_t *json);
-void settings_free(struct gmq_settings *settings); /* NULL is allowed */
 
 #endif

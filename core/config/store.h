@@ -20,7 +20,7 @@ schema_store store_workers, store_listeners, store_plugins, store_control_path;
 
 /* Into struct config_listener and struct config_plugin. */
 schema_store store_listener, store_bind, store_mode;
-schema_store store_plugin, store_plugin_path;
+schema_store store_plugin, store_plugin_path, store_isolation;
 
 /* Into struct config_route and struct config_entry. */
 schema_store store_route;

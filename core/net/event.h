@@ -49,6 +49,13 @@ static inline void event_idle_init(ev_idle *watcher,
     watcher->data = data;
 }
 
+static inline void event_async_init(ev_async *watcher,
+                                    void (*function)(struct ev_loop *loop, ev_async *watcher, int events), void *data)
+{
+    ev_async_init(watcher, function);
+    watcher->data = data;
+}
+
 static inline void event_signal_init(ev_signal *watcher,
                                      void (*function)(struct ev_loop *loop, ev_signal *watcher, int events), int number,
                                      void *data)

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "plugin/config_lease.h"
 #include "plugin/generation_resolve.h"
+#include "plugin/host.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -90,7 +91,11 @@ static struct gmq_plugin *plugin_begin(struct generation_loader *loader, struct 
     char place[CONFIG_PLACE_TEXT_SIZE];
     config_place_text(generation->config, &definition->place, place, sizeof(place));
     announce(generation, definition->name, "open");
-    struct library *library = library_open(copy, definition->path, place, problems);
+    bool is_isolated = definition->isolation.processes != 0 && loader->host != NULL && loader->host->isolation != NULL;
+    struct library *library = is_isolated ? library_hold(copy, definition->path)
+                                          : library_open(copy, definition->path, place, problems);
+    if (library == NULL && is_isolated)
+        problems_add(problems, "%s: memory is out", place);
     if (library == NULL)
         return NULL;
     struct gmq_plugin *plugin =

@@ -7,13 +7,20 @@
 
 #include <string.h>
 
+static bool isolation_same(const struct config_isolation *left, const struct config_isolation *right)
+{
+    return left->processes == right->processes && left->start_ms == right->start_ms && left->hang_ms == right->hang_ms &&
+           left->pending_calls == right->pending_calls && left->pending_bytes == right->pending_bytes;
+}
+
 static struct gmq_plugin *plugin_same(const struct generation *previous, const struct config_plugin *definition,
                                       const struct library_copy *copy)
 {
     for (size_t i = 0; previous != NULL && i < previous->plugin_count; i++) {
         struct gmq_plugin *plugin = previous->plugins[i];
         if (strcmp(plugin->name, definition->name) == 0 && strcmp(plugin->library->copy.content, copy->content) == 0 &&
-            settings_equal(plugin->settings, definition->settings))
+            settings_equal(plugin->settings, definition->settings) &&
+            isolation_same(&plugin->isolation, &definition->isolation))
             return plugin;
     }
     return NULL;

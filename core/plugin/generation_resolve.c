@@ -93,6 +93,7 @@ static void step_fill(struct resolver *resolver, struct route_step *step, const 
 {
     *step = (struct route_step){.function = record_function(record),
                                 .plugin = plugin,
+                                .record = record,
                                 .entry = entry,
                                 .is_conditional = entry->topics != NULL || entry->listeners != NULL ||
                                                   entry->versions != CONFIG_VERSION_ALL};
@@ -103,10 +104,27 @@ static void step_fill(struct resolver *resolver, struct route_step *step, const 
         report(resolver, entry, "memory is out");
 }
 
+/* A packet on its way out can't wait for another process: see core/README.md. Also in preflight, where the plugin is
+ * in this one. */
+static bool is_refused_outgoing(struct resolver *resolver, const struct config_entry *entry, const struct route *route)
+{
+    const struct generation *generation = resolver->generation;
+    bool is_outgoing = route >= generation->outgoing && route < generation->outgoing + CONFIG_PACKET_TYPES;
+    if (!is_outgoing || generation->config->plugins[entry->plugin].isolation.processes == 0)
+        return false;
+    char text[512];
+    snprintf(text, sizeof(text),
+             "plugin \"%.200s\" is isolated, and an outgoing %s can't wait for another process; move \"%.100s\" to "
+             "\"routes\", or remove \"isolate\" from the plugin",
+             entry->plugin_name, packet_type_name((gmq_packet_type)route->type), entry->handler);
+    report(resolver, entry, text);
+    return true;
+}
+
 static void entry_resolve(struct resolver *resolver, const struct config_entry *entry, struct wanted wanted,
                           struct route *route)
 {
-    if (entry->handler == NULL)
+    if (entry->handler == NULL || is_refused_outgoing(resolver, entry, route))
         return;
     struct gmq_plugin *plugin = resolver->generation->plugins[entry->plugin];
     if (plugin == NULL)
@@ -165,7 +183,7 @@ static void route_imply(struct resolver *resolver, const struct config_route *co
     const struct config_entry *entry = implied_entry(resolver, record);
     if (record->kind != wanted.kind || record->number != wanted.number)
         report_wrong(resolver, entry, record, wanted);
-    else if (route_make_room(resolver, route, 1))
+    else if (!is_refused_outgoing(resolver, entry, route) && route_make_room(resolver, route, 1))
         step_fill(resolver, &route->steps[route->count++], entry, resolver->broker_plugin, record);
 }
 

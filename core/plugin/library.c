@@ -105,11 +105,33 @@ fail:
     return NULL;
 }
 
+struct library *library_hold(struct library_copy *copy, const char *path_original)
+{
+    struct library *library = mem_alloc_zero(1, sizeof(*library));
+    char *path = mem_copy_text(path_original, strlen(path_original));
+    if (library == NULL || path == NULL) {
+        mem_free(path);
+        mem_free(library);
+        library_copy_remove(copy);
+        return NULL;
+    }
+    library->path_original = path;
+    library->copy = *copy;
+    library->copy.is_sticky = false; /* not here */
+    *copy = (struct library_copy){0};
+    return library;
+}
+
+bool library_is_mapped(const struct library *library)
+{
+    return library->handle != NULL;
+}
+
 /* dlsym also looks into the dependencies, which may be plugins themselves. */
 const void *library_symbol(const struct library *library, const char *name)
 {
     Dl_info found;
-    const void *address = dlsym(library->handle, name);
+    const void *address = library->handle != NULL ? dlsym(library->handle, name) : NULL;
     if (address == NULL || dladdr(address, &found) == 0 || found.dli_fname == NULL)
         return NULL;
     return strcmp(found.dli_fname, library->copy.path) == 0 ? address : NULL;
@@ -218,6 +240,11 @@ static bool library_keep(struct library *library, size_t bytes, const char *why)
 bool library_close(struct library *library)
 {
     const char *path = library->copy.path;
+    if (library->handle == NULL) {
+        library_copy_remove(&library->copy);
+        library_free(library);
+        return true;
+    }
     /* A thread that nobody knows may run this code: safety can't be shown. It is nobody else's fault afterwards. */
     explained_threads -= library->threads < explained_threads ? library->threads : explained_threads;
     (void)explained_threads_now();

@@ -56,7 +56,7 @@ void library_copy_remove(
     struct library_copy *copy); /* deletes the file of a copy that was not opened; frees the strings */
 
 struct library {
-    void *handle;
+    void *handle; /* NULL: it isn't mapped */
     char *path_original;
     int threads; /* that its load function has started */
     struct library_copy copy;
@@ -66,6 +66,11 @@ struct library {
  * loader's own message with the copy's path replaced by the original's. */
 struct library *library_open(struct library_copy *copy, const char *path_original, const char *place,
                              struct problems *problems);
+
+/* Takes the copy over without mapping it: its code runs in another process. NULL, and the copy removed, when memory is
+ * out. */
+struct library *library_hold(struct library_copy *copy, const char *path_original);
+bool library_is_mapped(const struct library *library);
 
 /* The address of a data symbol that the library itself exports (not one of its dependencies), or NULL. */
 const void *library_symbol(const struct library *library, const char *name);

@@ -10,7 +10,6 @@
 #include <string.h>
 
 #define DESCRIPTOR_SYMBOL "gmq_plugin_exported"
-#define LAYOUTS_SYMBOL "gmq_bytes_exported"
 #define RECORD_PREFIX "gmq_exported_"
 
 /* What messages about a plugin that isn't one yet begin with. */
@@ -65,37 +64,6 @@ static bool descriptor_check(const struct subject *subject, const gmq_plugin_des
     return true;
 }
 
-/* What the plugin says of the bytes that are kept for it; zeros if it says nothing. */
-static bool layouts_read(const struct subject *subject, const struct library *library, gmq_bytes_layouts *layouts)
-{
-    const gmq_bytes_layouts *exported = library_symbol(library, LAYOUTS_SYMBOL);
-    *layouts = (gmq_bytes_layouts){0};
-    if (exported == NULL)
-        return true;
-    if ((uintptr_t)exported % _Alignof(gmq_bytes_layouts) != 0 || exported->magic != GMQ_LAYOUT_MAGIC)
-        return refuse(subject, "says nothing of use about its bytes: gmq_bytes_exported is not made by GMQ_BYTES");
-    if (exported->written < exported->oldest || exported->written > exported->newest)
-        return refuse(subject, "can't read the bytes that it writes itself; correct its GMQ_BYTES line");
-    *layouts = *exported;
-    return true;
-}
-
-static bool layouts_check(const struct subject *subject, struct plugin_storage *storage,
-                          const gmq_bytes_layouts *layouts)
-{
-    struct bytes_kept kept;
-    char why[512];
-    if (storage == NULL || !plugin_storage_has_unreadable(storage, gmq_view_of(subject->name), layouts, &kept))
-        return true;
-    snprintf(
-        why, sizeof(why),
-        "can't read the bytes that are kept in layout %u (own bytes: %zu, clients with some: %zu, sessions: %zu): it "
-        "reads %u to %u; load a version whose GMQ_BYTES has that layout, or give the plugin another name, under "
-        "which nothing is kept",
-        kept.layout, kept.own, kept.clients, kept.sessions, layouts->oldest, layouts->newest);
-    return refuse(subject, why);
-}
-
 static struct gmq_plugin *plugin_new(const struct config_plugin *definition)
 {
     struct gmq_plugin *plugin = mem_alloc_zero(1, sizeof(*plugin));
@@ -111,24 +79,30 @@ static struct gmq_plugin *plugin_new(const struct config_plugin *definition)
     return plugin;
 }
 
+static bool plugin_isolate(struct gmq_plugin *plugin, const struct subject *subject,
+                           const struct config_plugin *definition)
+{
+    char problem[512] = "";
+    const struct plugin_isolation *isolation = plugin->host->isolation;
+    plugin->isolated = isolation->open(plugin, definition, problem, sizeof(problem));
+    if (plugin->isolated == NULL)
+        return refuse(subject, problem);
+    plugin->descriptor = isolation->descriptor(plugin->isolated);
+    return true;
+}
+
 struct gmq_plugin *plugin_open(const struct config *config, const struct config_plugin *definition,
                                struct library *library, struct plugin_storage *storage, struct plugin_host *host,
                                struct problems *problems)
 {
     struct subject subject;
     subject_init(&subject, config, definition, problems);
-    const gmq_plugin_descriptor *descriptor = library_symbol(library, DESCRIPTOR_SYMBOL);
-    gmq_bytes_layouts layouts;
-    if (!descriptor_check(&subject, descriptor) || !layouts_read(&subject, library, &layouts) ||
-        !layouts_check(&subject, storage, &layouts))
+    bool is_isolated = !library_is_mapped(library);
+    const gmq_plugin_descriptor *descriptor = is_isolated ? NULL : library_symbol(library, DESCRIPTOR_SYMBOL);
+    if (!is_isolated && !descriptor_check(&subject, descriptor))
         return NULL;
     struct gmq_plugin *plugin = plugin_new(definition);
-    struct bytes_tally *tally =
-        storage != NULL ? plugin_storage_tally(storage, gmq_view_of(definition->name), layouts.written) : NULL;
-    if (plugin == NULL || (storage != NULL && tally == NULL)) {
-        if (plugin != NULL)
-            mem_free(plugin->name);
-        mem_free(plugin);
+    if (plugin == NULL) {
         refuse(&subject, "cannot be loaded: memory is out");
         return NULL;
     }
@@ -136,9 +110,13 @@ struct gmq_plugin *plugin_open(const struct config *config, const struct config_
     plugin->descriptor = descriptor;
     plugin->settings = definition->settings;
     plugin->storage = storage;
-    plugin->layouts = layouts;
-    plugin->tally = tally;
     plugin->host = host;
+    plugin->isolation = definition->isolation;
+    if (is_isolated && !plugin_isolate(plugin, &subject, definition)) {
+        mem_free(plugin->name);
+        mem_free(plugin);
+        return NULL;
+    }
     return plugin;
 }
 
@@ -157,26 +135,37 @@ static const char *status_name(gmq_status status)
     return (size_t)status < sizeof(names) / sizeof(names[0]) ? names[status] : "no gmq_status";
 }
 
-bool plugin_load(struct gmq_plugin *plugin, const struct config *config, const struct config_plugin *definition,
-                 struct problems *problems)
+static gmq_status load_here(struct gmq_plugin *plugin)
 {
     int begin = library_load_begin();
     gmq_status status = plugin->descriptor->load != NULL ? plugin->descriptor->load(plugin) : GMQ_OK;
     library_load_end(plugin->library, begin);
-    if (status == GMQ_OK) {
+    return status;
+}
+
+bool plugin_load(struct gmq_plugin *plugin, const struct config *config, const struct config_plugin *definition,
+                 struct problems *problems)
+{
+    char why[512] = "";
+    gmq_status status = plugin->isolated != NULL ? plugin->host->isolation->load(plugin->isolated, why, sizeof(why))
+                                                 : load_here(plugin);
+    if (status == GMQ_OK && why[0] == '\0') {
         plugin->is_loaded = true;
         return true;
     }
     struct subject subject;
-    char why[128];
     subject_init(&subject, config, definition, problems);
+    if (status == GMQ_OK)
+        return refuse(&subject, why);
     snprintf(why, sizeof(why), "refuses to be loaded: its load function answered %s", status_name(status));
     return refuse(&subject, why);
 }
 
 void plugin_close(struct gmq_plugin *plugin)
 {
-    if (plugin->is_loaded && plugin->descriptor->unload != NULL)
+    if (plugin->isolated != NULL)
+        plugin->host->isolation->close(plugin->isolated);
+    else if (plugin->is_loaded && plugin->descriptor->unload != NULL)
         plugin->descriptor->unload(plugin);
     /* What its threads and jobs have sent to the workers may still run its code. */
     if (plugin->host != NULL && plugin->host->drain != NULL)
@@ -208,6 +197,8 @@ static bool record_is_sound(const gmq_record *record, const char *name)
 const gmq_record *plugin_record(const struct gmq_plugin *plugin, const char *name)
 {
     char symbol[512];
+    if (plugin->isolated != NULL)
+        return plugin->host->isolation->record(plugin->isolated, name);
     int length = snprintf(symbol, sizeof(symbol), RECORD_PREFIX "%s", name);
     if (length < 0 || (size_t)length >= sizeof(symbol))
         return NULL;

@@ -6,12 +6,12 @@
 #include "plugin/preflight_process.h"
 
 #include "base/clock.h"
+#include "plugin/spawn.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -19,7 +19,6 @@
 #include <unistd.h>
 
 enum {
-    CHILD_DESCRIPTOR = 3,
     LINE_SIZE = 16384,
     READS_PER_TURN = 64, /* a plugin that logs without end must not keep the deadline from being seen */
     BLIND_WAIT_MS = 5    /* between looks at the process, where the kernel has no descriptor for it */
@@ -36,60 +35,12 @@ struct child {
     char line[LINE_SIZE];
 };
 
-/* The write end goes to its number first, as it may itself have one of those that follow. */
-static int actions_fill(posix_spawn_file_actions_t *actions, int write_end)
-{
-    int reason = posix_spawn_file_actions_adddup2(actions, write_end, CHILD_DESCRIPTOR);
-    if (reason == 0)
-        reason = posix_spawn_file_actions_addopen(actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    if (reason == 0)
-        reason = posix_spawn_file_actions_addopen(actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-    if (reason == 0)
-        reason = posix_spawn_file_actions_adddup2(actions, STDOUT_FILENO, STDERR_FILENO);
-    return reason;
-}
-
-/* Nothing of this process's signal handling: ignored and blocked signals would outlive exec. */
-static int attributes_fill(posix_spawnattr_t *attributes)
-{
-    sigset_t all, none;
-    sigfillset(&all);
-    sigemptyset(&none);
-    int reason = posix_spawnattr_setsigdefault(attributes, &all);
-    if (reason == 0)
-        reason = posix_spawnattr_setsigmask(attributes, &none);
-    if (reason == 0)
-        reason = posix_spawnattr_setpgroup(attributes, 0);
-    if (reason == 0)
-        reason = posix_spawnattr_setflags(attributes,
-                                          POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP);
-    return reason;
-}
-
 static int child_spawn(struct child *child, const char *program, const char *manifest, int write_end)
 {
     char descriptor[16];
-    snprintf(descriptor, sizeof(descriptor), "%d", CHILD_DESCRIPTOR);
+    snprintf(descriptor, sizeof(descriptor), "%d", SPAWN_DESCRIPTOR);
     const char *arguments[] = {program, "--preflight", manifest, descriptor, NULL};
-    char *argv[5];
-    memcpy(argv, arguments, sizeof(argv)); /* posix_spawn changes none of them, though its type doesn't say so */
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attributes;
-    int reason = posix_spawn_file_actions_init(&actions);
-    if (reason != 0)
-        return reason;
-    reason = posix_spawnattr_init(&attributes);
-    if (reason != 0)
-        goto no_attributes;
-    reason = actions_fill(&actions, write_end);
-    if (reason == 0)
-        reason = attributes_fill(&attributes);
-    if (reason == 0)
-        reason = posix_spawn(&child->number, program, &actions, &attributes, argv, environ);
-    posix_spawnattr_destroy(&attributes);
-no_attributes:
-    posix_spawn_file_actions_destroy(&actions);
-    return reason;
+    return spawn_child(program, arguments, write_end, false, &child->number);
 }
 
 static int child_start(struct child *child, const char *program, const char *manifest)

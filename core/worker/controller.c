@@ -2,6 +2,7 @@
 #include "worker/controller.h"
 
 #include "base/log.h"
+#include "isolate/isolation.h"
 #include "net/connection.h"
 #include "plugin/preflight.h"
 #include "worker/controller_state.h"
@@ -129,6 +130,9 @@ static void controller_init(struct controller *controller, const struct controll
     controller->loader.plugin_folder = options->overrides.plugin_folder;
     controller->loader.host = &controller->host;
     controller->host.drain = controller_drain;
+    controller->host.isolation = &isolation_functions;
+    controller->host.program = controller->loader.program;
+    shard_client_gone = isolation_client_gone;
     shard_stop_plugin_watchers = plugin_watchers_stop;
 }
 

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "broker/parcel.h"
+#include "isolate/isolation.h"
 #include "worker/crew.h"
 
 #include <stdio.h>
@@ -73,6 +74,7 @@ static void worker_finish_work(struct worker *worker)
             break;
     }
     worker_send_mail(worker);
+    isolation_flush(worker->shard);
 }
 
 /* The timer is only moved to an earlier time: firing too early is cheaper than a change in each turn. */

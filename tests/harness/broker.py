@@ -64,6 +64,9 @@ class Broker:
         """Writes `config`: a dict, or text as it is."""
         if config is None:
             config = self.config
+        if settings.IS_ISOLATED and isinstance(config, dict):
+            config = {**config, "plugins": {name: {"isolate": True, **each}
+                                            for name, each in config.get("plugins", {}).items()}}
         text = config if isinstance(config, str) else json.dumps(config, indent=2)
         temporary = self.file.with_suffix(".new")
         temporary.write_text(text)

@@ -4,6 +4,7 @@ GRAFTMQ_BUILD    the build folder to test (default build/release), or "mosquitto
                  broker, so Debian's mosquitto can be used to find out whether a test is right
 GRAFTMQ_ADDRESS  HOST:PORT of a broker that runs already: it is tested instead, without what needs a configuration
 GRAFTMQ_WORKERS  numbers of workers to test with (default 1,4)
+GRAFTMQ_ISOLATE  1: every plugin that says nothing else runs in a process of its own
 GRAFTMQ_LIMIT    seconds that a test waits for an event before it fails (default 10, or 30 under a sanitizer)
 """
 
@@ -19,4 +20,5 @@ PROGRAM = BUILD / "graftmq"
 PLUGINS = BUILD / "plugins"
 WORKERS = [1] if IS_FOREIGN else [int(each) for each in os.environ.get("GRAFTMQ_WORKERS", "1,4").split(",")]
 IS_SANITIZED = BUILD.name in ("asan", "tsan")
+IS_ISOLATED = os.environ.get("GRAFTMQ_ISOLATE") == "1"
 LIMIT = float(os.environ.get("GRAFTMQ_LIMIT", "30" if IS_SANITIZED else "10"))

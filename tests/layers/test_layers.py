@@ -7,12 +7,12 @@ REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 CORE = REPOSITORY / "core"
 
 # From the ground up. main.c, outside of all rooms, may include any.
-ROOMS = ["base", "mqtt", "config", "plugin", "broker", "net", "worker", "control", "api"]
+ROOMS = ["base", "mqtt", "config", "plugin", "broker", "net", "isolate", "worker", "control", "api", "host"]
 
 # One door for each outside thing: header -> where it may be included.
 DOORS = {
     "jansson.h": ["config", "control"],  # the file, and requests of graftctl
-    "ev.h": ["net", "worker", "control", "api"],
+    "ev.h": ["net", "worker", "control", "api", "host"],
     "dlfcn.h": ["plugin"],
     "xxhash.h": ["base"],
 }
