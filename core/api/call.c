@@ -120,12 +120,23 @@ const gmq_settings *gmq_plugin_settings(const gmq_plugin *plugin)
     return plugin->settings;
 }
 
+size_t gmq_plugin_bytes_layout(const gmq_plugin *plugin, void *bytes, size_t capacity, uint32_t *layout)
+{
+    const gmq_bytes_layouts *layouts = &plugin->layouts;
+    struct bytes_kept kept =
+        plugin_storage_read_between(plugin->storage, gmq_plugin_name(plugin), layouts, bytes, capacity);
+    if (layout != NULL)
+        *layout = kept.layout;
+    return kept.own;
+}
+
 size_t gmq_plugin_bytes(const gmq_plugin *plugin, void *bytes, size_t capacity)
 {
-    return plugin_storage_read(plugin->storage, gmq_plugin_name(plugin), bytes, capacity);
+    return gmq_plugin_bytes_layout(plugin, bytes, capacity, NULL);
 }
 
 gmq_status gmq_plugin_set_bytes(gmq_plugin *plugin, const void *bytes, size_t length)
 {
-    return plugin_storage_write(plugin->storage, gmq_plugin_name(plugin), bytes, length);
+    return plugin_storage_write_layout(plugin->storage, gmq_plugin_name(plugin), plugin->layouts.written, bytes,
+                                       length);
 }

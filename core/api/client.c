@@ -71,28 +71,54 @@ void gmq_client_close(gmq_call *call, gmq_client *client, gmq_reason reason, con
     client_close(client, reason, text);
 }
 
+/* What is kept for the plugin, if the version that asks can read it. */
+static gmq_view bytes_read(const gmq_call *call, const struct bytes *list, uint32_t *layout)
+{
+    const struct bytes *entry = bytes_find(list, gmq_plugin_name(call->plugin));
+    if (entry != NULL && !plugin_reads_layout(call->plugin, entry->mark.layout))
+        entry = NULL;
+    if (layout != NULL)
+        *layout = entry != NULL ? entry->mark.layout : 0;
+    return bytes_view(entry);
+}
+
+static gmq_status bytes_write(const gmq_call *call, struct bytes **list, gmq_view bytes, enum bytes_owner owner)
+{
+    struct bytes_tally *tally = call->plugin->tally;
+    struct bytes_mark mark = {call->plugin->layouts.written, tally != NULL ? &tally->kept[owner] : NULL};
+    return bytes_set(list, gmq_plugin_name(call->plugin), bytes, mark);
+}
+
+gmq_view gmq_client_bytes_layout(const gmq_call *call, const gmq_client *client, uint32_t *layout)
+{
+    return bytes_read(call, client->bytes, layout);
+}
+
 gmq_view gmq_client_bytes(const gmq_call *call, const gmq_client *client)
 {
-    return bytes_find(client->bytes, gmq_plugin_name(call->plugin));
+    return bytes_read(call, client->bytes, NULL);
 }
 
 gmq_status gmq_client_set_bytes(gmq_call *call, gmq_client *client, gmq_view bytes)
 {
-    return bytes_set(&client->bytes, gmq_plugin_name(call->plugin), bytes);
+    return bytes_write(call, &client->bytes, bytes, BYTES_OF_CLIENT);
+}
+
+gmq_view gmq_session_bytes_layout(const gmq_call *call, const gmq_client *client, uint32_t *layout)
+{
+    return bytes_read(call, client->session != NULL ? client->session->bytes : NULL, layout);
 }
 
 gmq_view gmq_session_bytes(const gmq_call *call, const gmq_client *client)
 {
-    if (client->session == NULL)
-        return gmq_view_make(NULL, 0);
-    return bytes_find(client->session->bytes, gmq_plugin_name(call->plugin));
+    return gmq_session_bytes_layout(call, client, NULL);
 }
 
 gmq_status gmq_session_set_bytes(gmq_call *call, gmq_client *client, gmq_view bytes)
 {
     if (client->session == NULL)
         return GMQ_ERROR_STATE;
-    return bytes_set(&client->session->bytes, gmq_plugin_name(call->plugin), bytes);
+    return bytes_write(call, &client->session->bytes, bytes, BYTES_OF_SESSION);
 }
 
 /* An order to close, on its way to the client's worker. */

@@ -10,13 +10,31 @@ static gmq_view bytes_name(const struct bytes *entry)
     return gmq_view_make(entry->content, entry->name_length);
 }
 
-gmq_view bytes_find(const struct bytes *list, gmq_view name)
+const struct bytes *bytes_find(const struct bytes *list, gmq_view name)
 {
-    for (; list != NULL; list = list->next) {
-        if (gmq_view_same(bytes_name(list), name))
-            return gmq_view_make(list->content + list->name_length, list->length);
-    }
-    return gmq_view_make(NULL, 0);
+    while (list != NULL && !gmq_view_same(bytes_name(list), name))
+        list = list->next;
+    return list;
+}
+
+gmq_view bytes_view(const struct bytes *entry)
+{
+    if (entry == NULL)
+        return gmq_view_make(NULL, 0);
+    return gmq_view_make(entry->content + entry->name_length, entry->length);
+}
+
+static void bytes_count(const struct bytes *entry)
+{
+    if (entry->mark.tally != NULL)
+        atomic_fetch_add_explicit(entry->mark.tally, 1, memory_order_relaxed);
+}
+
+static void bytes_discard(struct bytes *entry)
+{
+    if (entry->mark.tally != NULL)
+        atomic_fetch_sub_explicit(entry->mark.tally, 1, memory_order_relaxed);
+    mem_free(entry);
 }
 
 static void bytes_remove(struct bytes **list, gmq_view name)
@@ -27,10 +45,10 @@ static void bytes_remove(struct bytes **list, gmq_view name)
         return;
     struct bytes *entry = *list;
     *list = entry->next;
-    mem_free(entry);
+    bytes_discard(entry);
 }
 
-gmq_status bytes_set(struct bytes **list, gmq_view name, gmq_view bytes)
+gmq_status bytes_set(struct bytes **list, gmq_view name, gmq_view bytes, struct bytes_mark mark)
 {
     struct bytes *entry = NULL;
     if (bytes.length > 0) {
@@ -39,6 +57,7 @@ gmq_status bytes_set(struct bytes **list, gmq_view name, gmq_view bytes)
             return GMQ_ERROR_MEMORY;
         entry->length = bytes.length;
         entry->name_length = name.length;
+        entry->mark = mark;
         memcpy(entry->content, name.data, name.length);
         memcpy(entry->content + name.length, bytes.data, bytes.length);
     }
@@ -46,6 +65,7 @@ gmq_status bytes_set(struct bytes **list, gmq_view name, gmq_view bytes)
     if (entry != NULL) {
         entry->next = *list;
         *list = entry;
+        bytes_count(entry);
     }
     return GMQ_OK;
 }
@@ -55,6 +75,6 @@ void bytes_free(struct bytes **list)
     while (*list != NULL) {
         struct bytes *entry = *list;
         *list = entry->next;
-        mem_free(entry);
+        bytes_discard(entry);
     }
 }

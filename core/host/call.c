@@ -106,15 +106,22 @@ const gmq_settings *gmq_plugin_settings(const gmq_plugin *plugin)
 
 size_t gmq_plugin_bytes(const gmq_plugin *plugin, void *bytes, size_t capacity)
 {
-    uint32_t status;
+    return gmq_plugin_bytes_layout(plugin, bytes, capacity, NULL);
+}
+
+size_t gmq_plugin_bytes_layout(const gmq_plugin *plugin, void *bytes, size_t capacity, uint32_t *layout)
+{
+    uint32_t stored_layout = 0;
     gmq_view stored = {NULL, 0};
     (void)plugin;
     size_t begin = request_begin(MESSAGE_PLUGIN_BYTES, 0);
-    bool is_told = request_send(begin, true, &status, &stored);
+    bool is_told = request_send(begin, true, &stored_layout, &stored);
     size_t length = is_told ? stored.length : 0, copied = length < capacity ? length : capacity;
     if (copied > 0)
         memcpy(bytes, stored.data, copied);
     request_end();
+    if (layout != NULL)
+        *layout = length > 0 ? stored_layout : 0;
     return length;
 }
 

@@ -82,16 +82,30 @@ void gmq_client_close(gmq_call *call, gmq_client *client, gmq_reason reason, con
     operation_tell(lane, begin);
 }
 
-gmq_view gmq_client_bytes(const gmq_call *call, const gmq_client *client)
+gmq_view gmq_client_bytes_layout(const gmq_call *call, const gmq_client *client, uint32_t *layout)
 {
     (void)call;
+    if (layout != NULL)
+        *layout = client->layout;
     return client->bytes;
+}
+
+gmq_view gmq_client_bytes(const gmq_call *call, const gmq_client *client)
+{
+    return gmq_client_bytes_layout(call, client, NULL);
+}
+
+gmq_view gmq_session_bytes_layout(const gmq_call *call, const gmq_client *client, uint32_t *layout)
+{
+    (void)call;
+    if (layout != NULL)
+        *layout = client->session_layout;
+    return client->session_bytes;
 }
 
 gmq_view gmq_session_bytes(const gmq_call *call, const gmq_client *client)
 {
-    (void)call;
-    return client->session_bytes;
+    return gmq_session_bytes_layout(call, client, NULL);
 }
 
 /* A copy in the client's own memory; false: memory is out. */
@@ -113,6 +127,7 @@ gmq_status gmq_client_set_bytes(gmq_call *call, gmq_client *client, gmq_view byt
     record_view(&lane->out, bytes);
     operation_tell(lane, begin);
     client->bytes = kept;
+    client->layout = bytes.length > 0 ? call->plugin->layouts.written : 0;
     return GMQ_OK;
 }
 
@@ -129,6 +144,7 @@ gmq_status gmq_session_set_bytes(gmq_call *call, gmq_client *client, gmq_view by
     record_view(&lane->out, bytes);
     operation_tell(lane, begin);
     client->session_bytes = kept;
+    client->session_layout = bytes.length > 0 ? call->plugin->layouts.written : 0;
     return GMQ_OK;
 }
 

@@ -33,6 +33,8 @@ struct gmq_client {
     gmq_view listener;
     gmq_view bytes;
     gmq_view session_bytes;
+    uint32_t layout; /* of the bytes */
+    uint32_t session_layout;
     gmq_view peer;
 };
 

@@ -86,7 +86,9 @@ static bool facts_read(struct record_reader *reader, struct invocation *invocati
     client->username = record_read_view(reader);
     client->listener = record_read_view(reader);
     client->bytes = record_read_view(reader);
+    client->layout = record_read_u32(reader);
     client->session_bytes = record_read_view(reader);
+    client->session_layout = record_read_u32(reader);
     invocation->call.client = client;
     return !reader->is_bad;
 }

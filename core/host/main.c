@@ -163,6 +163,9 @@ static bool hello_say(void)
     if (is_mapped) {
         record_view(&out, gmq_view_of(host.plugin->descriptor->name));
         record_view(&out, gmq_view_of(host.plugin->descriptor->version));
+        record_u32(&out, host.plugin->layouts.written);
+        record_u32(&out, host.plugin->layouts.oldest);
+        record_u32(&out, host.plugin->layouts.newest);
         record_u32(&out, host.record_count);
         for (uint32_t i = 0; i < host.record_count; i++) {
             record_u16(&out, host.records[i]->kind);

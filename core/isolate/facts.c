@@ -13,7 +13,17 @@ uint8_t facts_flags(const struct gmq_client *client)
     return (uint8_t)flags;
 }
 
-void facts_write(struct buffer *out, const struct gmq_client *client, gmq_view plugin_name)
+/* What is kept for the plugin, and its layout, if it can read that. */
+static void bytes_write(struct buffer *out, const struct bytes *list, const struct gmq_plugin *plugin)
+{
+    const struct bytes *entry = bytes_find(list, gmq_view_of(plugin->name));
+    if (entry != NULL && !plugin_reads_layout(plugin, entry->mark.layout))
+        entry = NULL;
+    record_view(out, bytes_view(entry));
+    record_u32(out, entry != NULL ? entry->mark.layout : 0);
+}
+
+void facts_write(struct buffer *out, const struct gmq_client *client, const struct gmq_plugin *plugin)
 {
     record_u8(out, facts_flags(client));
     if (client == NULL)
@@ -22,6 +32,6 @@ void facts_write(struct buffer *out, const struct gmq_client *client, gmq_view p
     record_view(out, client_identifier_view(client));
     record_view(out, gmq_view_make(client->user_name, client->user_name_length));
     record_view(out, gmq_view_of(client->listener_name));
-    record_view(out, bytes_find(client->bytes, plugin_name));
-    record_view(out, client->session != NULL ? bytes_find(client->session->bytes, plugin_name) : GMQ_VIEW(""));
+    bytes_write(out, client->bytes, plugin);
+    bytes_write(out, client->session != NULL ? client->session->bytes : NULL, plugin);
 }

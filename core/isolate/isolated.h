@@ -88,7 +88,7 @@ struct gmq_packet *lane_packet(struct arena *arena, struct record_reader *reader
 
 /* facts.c: what a message says of a client. */
 uint8_t facts_flags(const struct gmq_client *client);
-void facts_write(struct buffer *out, const struct gmq_client *client, gmq_view plugin_name);
+void facts_write(struct buffer *out, const struct gmq_client *client, const struct gmq_plugin *plugin);
 
 /* operation.c: does it, and writes what a reply says. False: the message is none. */
 bool operation_do(struct lane *lane, struct pending *pending, struct record_reader *reader, struct buffer *reply);
@@ -169,6 +169,7 @@ struct isolated {
     char *copy;    /* the private copy that they map */
     gmq_view settings;
     gmq_plugin_descriptor descriptor;
+    gmq_bytes_layouts layouts;
     gmq_record_callback *records; /* with their names, as the first process told them */
     size_t record_count;
     struct process *processes;

@@ -139,6 +139,10 @@ static bool exports_take(struct isolated *isolated, struct record_reader *reader
 static bool descriptor_take(struct isolated *isolated, struct record_reader *reader)
 {
     gmq_view name = record_read_view(reader), version = record_read_view(reader);
+    isolated->layouts = (gmq_bytes_layouts){.magic = GMQ_LAYOUT_MAGIC};
+    isolated->layouts.written = record_read_u32(reader);
+    isolated->layouts.oldest = record_read_u32(reader);
+    isolated->layouts.newest = record_read_u32(reader);
     if (reader->is_bad)
         return false;
     isolated->descriptor = (gmq_plugin_descriptor){.magic = GMQ_PLUGIN_MAGIC,
@@ -298,6 +302,11 @@ static const gmq_plugin_descriptor *isolated_descriptor(const struct isolated *i
     return &isolated->descriptor;
 }
 
+static gmq_bytes_layouts isolated_layouts(const struct isolated *isolated)
+{
+    return isolated->layouts;
+}
+
 static const gmq_record *isolated_record(const struct isolated *isolated, const char *name)
 {
     for (size_t i = 0; i < isolated->record_count; i++) {
@@ -310,6 +319,7 @@ static const gmq_record *isolated_record(const struct isolated *isolated, const 
 const struct plugin_isolation isolation_functions = {
     .open = isolated_open,
     .descriptor = isolated_descriptor,
+    .layouts = isolated_layouts,
     .record = isolated_record,
     .load = isolated_load,
     .close = isolated_close,

@@ -164,7 +164,7 @@ static void lane_write_call(struct lane *lane, enum message_kind kind, const gmq
     size_t begin = message_begin(&lane->out, kind, pending->id);
     record_u32(&lane->out, number);
     record_u64(&lane->out, arguments);
-    facts_write(&lane->out, call->client, gmq_view_of(lane->isolated->plugin->name));
+    facts_write(&lane->out, call->client, lane->isolated->plugin);
     if (kind == MESSAGE_CALL)
         packet_flat_write(&lane->out, call->packet);
     message_end(&lane->out, begin);
@@ -199,7 +199,7 @@ struct pending *lane_posted(struct lane *lane, const gmq_call *call, uint64_t to
         return NULL;
     size_t begin = message_begin(&lane->out, MESSAGE_POSTED, pending->id);
     record_u64(&lane->out, token);
-    facts_write(&lane->out, call->client, gmq_view_of(lane->isolated->plugin->name));
+    facts_write(&lane->out, call->client, lane->isolated->plugin);
     message_end(&lane->out, begin);
     return lane_sent(lane, pending, length);
 }

@@ -239,12 +239,9 @@ static void do_set_session_bytes(struct work *work)
     const struct gmq_client *client = work->call->client;
     if (work->reader->is_bad)
         return;
-    struct session *session =
-        client != NULL ? client->session : session_find(work->lane->shard, identifier);
-    gmq_status status = GMQ_ERROR_STATE;
-    if (session != NULL)
-        status = bytes_set(&session->bytes, gmq_view_of(work->lane->isolated->plugin->name), bytes);
-    answer_status(work, status);
+    struct gmq_client shell = {
+        .session = client != NULL ? client->session : session_find(work->lane->shard, identifier)};
+    answer_status(work, gmq_session_set_bytes(work->call, &shell, bytes));
 }
 
 static void do_peer_address(struct work *work)

@@ -68,10 +68,11 @@ static bool take_log(struct process *process, struct record_reader *reader)
 static bool take_bytes(struct process *process)
 {
     const gmq_plugin *plugin = process->isolated->plugin;
+    uint32_t layout = 0;
     size_t length = gmq_plugin_bytes(plugin, NULL, 0);
     char *bytes = mem_alloc(length);
-    size_t stored = bytes != NULL ? gmq_plugin_bytes(plugin, bytes, length) : 0;
-    bool is_sent = reply(process, GMQ_OK, gmq_view_make(bytes, stored < length ? stored : length));
+    size_t stored = bytes != NULL ? gmq_plugin_bytes_layout(plugin, bytes, length, &layout) : 0;
+    bool is_sent = reply(process, layout, gmq_view_make(bytes, stored < length ? stored : length));
     mem_free(bytes);
     return is_sent;
 }

@@ -16,6 +16,7 @@ struct plugin_isolation {
     struct isolated *(*open)(struct gmq_plugin *plugin, const struct config_plugin *definition, char *problem,
                              size_t size);
     const gmq_plugin_descriptor *(*descriptor)(const struct isolated *isolated);
+    gmq_bytes_layouts (*layouts)(const struct isolated *isolated);
     /* The record called `name`, whose function is ours; NULL. */
     const gmq_record *(*record)(const struct isolated *isolated, const char *name);
     /* Runs the load function there. GMQ_OK with a problem: it could not be run. */

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #define DESCRIPTOR_SYMBOL "gmq_plugin_exported"
+#define LAYOUTS_SYMBOL "gmq_bytes_exported"
 #define RECORD_PREFIX "gmq_exported_"
 
 /* What messages about a plugin that isn't one yet begin with. */
@@ -64,6 +65,37 @@ static bool descriptor_check(const struct subject *subject, const gmq_plugin_des
     return true;
 }
 
+/* What the plugin says of the bytes that are kept for it; zeros if it says nothing. */
+static bool layouts_read(const struct subject *subject, const struct library *library, gmq_bytes_layouts *layouts)
+{
+    const gmq_bytes_layouts *exported = library_symbol(library, LAYOUTS_SYMBOL);
+    *layouts = (gmq_bytes_layouts){0};
+    if (exported == NULL)
+        return true;
+    if ((uintptr_t)exported % _Alignof(gmq_bytes_layouts) != 0 || exported->magic != GMQ_LAYOUT_MAGIC)
+        return refuse(subject, "says nothing of use about its bytes: gmq_bytes_exported is not made by GMQ_BYTES");
+    if (exported->written < exported->oldest || exported->written > exported->newest)
+        return refuse(subject, "can't read the bytes that it writes itself; correct its GMQ_BYTES line");
+    *layouts = *exported;
+    return true;
+}
+
+static bool layouts_check(const struct subject *subject, struct plugin_storage *storage,
+                          const gmq_bytes_layouts *layouts)
+{
+    struct bytes_kept kept;
+    char why[512];
+    if (storage == NULL || !plugin_storage_has_unreadable(storage, gmq_view_of(subject->name), layouts, &kept))
+        return true;
+    snprintf(
+        why, sizeof(why),
+        "can't read the bytes that are kept in layout %u (own bytes: %zu, clients with some: %zu, sessions: %zu): it "
+        "reads %u to %u; load a version whose GMQ_BYTES has that layout, or give the plugin another name, under "
+        "which nothing is kept",
+        kept.layout, kept.own, kept.clients, kept.sessions, layouts->oldest, layouts->newest);
+    return refuse(subject, why);
+}
+
 static struct gmq_plugin *plugin_new(const struct config_plugin *definition)
 {
     struct gmq_plugin *plugin = mem_alloc_zero(1, sizeof(*plugin));
@@ -88,7 +120,32 @@ static bool plugin_isolate(struct gmq_plugin *plugin, const struct subject *subj
     if (plugin->isolated == NULL)
         return refuse(subject, problem);
     plugin->descriptor = isolation->descriptor(plugin->isolated);
+    plugin->layouts = isolation->layouts(plugin->isolated);
     return true;
+}
+
+static bool plugin_examine(struct gmq_plugin *plugin, const struct subject *subject,
+                           const struct config_plugin *definition)
+{
+    if (!library_is_mapped(plugin->library))
+        return plugin_isolate(plugin, subject, definition);
+    plugin->descriptor = library_symbol(plugin->library, DESCRIPTOR_SYMBOL);
+    return descriptor_check(subject, plugin->descriptor) && layouts_read(subject, plugin->library, &plugin->layouts);
+}
+
+static bool plugin_count_bytes(struct gmq_plugin *plugin, const struct subject *subject)
+{
+    struct plugin_storage *storage = plugin->storage;
+    if (storage != NULL)
+        plugin->tally = plugin_storage_tally(storage, gmq_view_of(plugin->name), plugin->layouts.written);
+    return storage == NULL || plugin->tally != NULL || refuse(subject, "cannot be loaded: memory is out");
+}
+
+static void plugin_free(struct gmq_plugin *plugin)
+{
+    mem_free(plugin->leases);
+    mem_free(plugin->name);
+    mem_free(plugin);
 }
 
 struct gmq_plugin *plugin_open(const struct config *config, const struct config_plugin *definition,
@@ -97,27 +154,23 @@ struct gmq_plugin *plugin_open(const struct config *config, const struct config_
 {
     struct subject subject;
     subject_init(&subject, config, definition, problems);
-    bool is_isolated = !library_is_mapped(library);
-    const gmq_plugin_descriptor *descriptor = is_isolated ? NULL : library_symbol(library, DESCRIPTOR_SYMBOL);
-    if (!is_isolated && !descriptor_check(&subject, descriptor))
-        return NULL;
     struct gmq_plugin *plugin = plugin_new(definition);
     if (plugin == NULL) {
         refuse(&subject, "cannot be loaded: memory is out");
         return NULL;
     }
     plugin->library = library;
-    plugin->descriptor = descriptor;
     plugin->settings = definition->settings;
+    plugin->isolation = definition->isolation;
     plugin->storage = storage;
     plugin->host = host;
-    plugin->isolation = definition->isolation;
-    if (is_isolated && !plugin_isolate(plugin, &subject, definition)) {
-        mem_free(plugin->name);
-        mem_free(plugin);
-        return NULL;
-    }
-    return plugin;
+    if (plugin_examine(plugin, &subject, definition) && layouts_check(&subject, storage, &plugin->layouts) &&
+        plugin_count_bytes(plugin, &subject))
+        return plugin;
+    if (plugin->isolated != NULL)
+        host->isolation->close(plugin->isolated);
+    plugin_free(plugin);
+    return NULL;
 }
 
 static const char *status_name(gmq_status status)
@@ -173,9 +226,7 @@ void plugin_close(struct gmq_plugin *plugin)
     library_close(plugin->library);
     for (size_t i = 0; i < plugin->lease_count; i++)
         config_lease_unref(plugin->leases[i]);
-    mem_free(plugin->leases);
-    mem_free(plugin->name);
-    mem_free(plugin);
+    plugin_free(plugin);
 }
 
 static bool record_is_sound(const gmq_record *record, const char *name)

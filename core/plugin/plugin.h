@@ -28,6 +28,8 @@ struct gmq_plugin {
     struct config_isolation isolation;
     struct gmq_settings *settings;           /* of the configuration that loaded it, which is leased */
     struct plugin_storage *storage;          /* the bytes kept under `name`; not owned */
+    gmq_bytes_layouts layouts;               /* that it writes and reads */
+    struct bytes_tally *tally;               /* of those that it writes; NULL: they are not counted */
     struct plugin_host *host;                /* NULL in preflight */
     char log_subject[80];                    /* "plugin NAME" */
     uint32_t generations;                    /* that hold it; the controller's thread alone counts */
@@ -45,6 +47,12 @@ struct gmq_plugin {
 struct gmq_plugin *plugin_open(const struct config *config, const struct config_plugin *definition,
                                struct library *library, struct plugin_storage *storage, struct plugin_host *host,
                                struct problems *problems);
+
+/* Whether it reads bytes that were written in this layout. */
+static inline bool plugin_reads_layout(const struct gmq_plugin *plugin, uint32_t layout)
+{
+    return layout >= plugin->layouts.oldest && layout <= plugin->layouts.newest;
+}
 
 /* Runs the load function. False, with a line in `problems`, if it refuses. */
 bool plugin_load(struct gmq_plugin *plugin, const struct config *config, const struct config_plugin *definition,

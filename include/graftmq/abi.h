@@ -20,11 +20,12 @@ extern "C" {
 /* The version of this interface. A change that breaks plugins raises major, an addition raises minor. The broker
  * loads a plugin whose major is its own and whose minor is not above its own. */
 #define GMQ_ABI_MAJOR 1
-#define GMQ_ABI_MINOR 0
+#define GMQ_ABI_MINOR 1
 
-/* First bytes of a descriptor ("GrMQ") and of a record ("GrMR"). */
+/* First bytes of a descriptor ("GrMQ"), of a record ("GrMR") and of what GMQ_BYTES makes ("GrML"). */
 #define GMQ_PLUGIN_MAGIC 0x47724D51u
 #define GMQ_RECORD_MAGIC 0x47724D52u
+#define GMQ_LAYOUT_MAGIC 0x47724D4Cu
 
 /* Runs when the plugin was loaded, before any handler, on the thread that loads (never a worker). Anything but GMQ_OK
  * refuses the whole reload: say why with gmq_log(). It also runs in the preflight's own process, where nothing is
@@ -45,6 +46,14 @@ typedef struct gmq_plugin_descriptor {
     gmq_load_function *load;     /* or NULL */
     gmq_unload_function *unload; /* or NULL */
 } gmq_plugin_descriptor;
+
+/* The layouts of the bytes that the broker keeps for the plugin: see GMQ_BYTES. Since 1.1. */
+typedef struct gmq_bytes_layouts {
+    uint32_t magic; /* GMQ_LAYOUT_MAGIC */
+    uint32_t written;
+    uint32_t oldest; /* that can be read */
+    uint32_t newest;
+} gmq_bytes_layouts;
 
 /* What is in front of every record; the typed function follows it. */
 typedef struct gmq_record {
@@ -105,6 +114,14 @@ typedef struct gmq_record_callback {
     GMQ_DECLARED_FIRST(const gmq_plugin_descriptor gmq_plugin_exported);                                               \
     GMQ_EXPORTED_CONST gmq_plugin_descriptor gmq_plugin_exported = {                                                   \
         GMQ_PLUGIN_MAGIC, GMQ_ABI_MAJOR, GMQ_ABI_MINOR, sizeof(gmq_plugin_descriptor), name, version, load, unload}
+
+/* The layout in which this version of the plugin writes the bytes that the broker keeps for it (with the plugin, with
+ * clients and with sessions), and the oldest and the newest layout that it reads. Raise `written` when the layout
+ * changes. A reload to a version that can't read what is kept at that moment is refused, and later ones are not shown
+ * to it. Once per plugin; without it all three are 0, and 0 is what a version without it has written. */
+#define GMQ_BYTES(written, oldest, newest)                                                                             \
+    GMQ_DECLARED_FIRST(const gmq_bytes_layouts gmq_bytes_exported);                                                    \
+    GMQ_EXPORTED_CONST gmq_bytes_layouts gmq_bytes_exported = {GMQ_LAYOUT_MAGIC, written, oldest, newest}
 
 /* Exports `function` as a handler of packets of TYPE (PUBLISH, CONNECT, ...). In the configuration it is called
  * "plugin:function". */

@@ -101,6 +101,10 @@ GMQ_EXPORT const gmq_settings *gmq_plugin_settings(const gmq_plugin *plugin);
  * `capacity` bytes to `bytes` and returns the stored length (0: nothing stored); writing replaces all. In preflight
  * reads see what the running broker had, and writes are dropped. Any thread. */
 GMQ_EXPORT size_t gmq_plugin_bytes(const gmq_plugin *plugin, void *bytes, size_t capacity);
+
+/* The same, and their layout: what GMQ_BYTES of the version said that wrote them; 0 if it said nothing, or there are
+ * none. Bytes of a layout that this version does not read are as none. Since 1.1. */
+GMQ_EXPORT size_t gmq_plugin_bytes_layout(const gmq_plugin *plugin, void *bytes, size_t capacity, uint32_t *layout);
 GMQ_EXPORT gmq_status gmq_plugin_set_bytes(gmq_plugin *plugin, const void *bytes, size_t length);
 
 #ifdef __cplusplus

@@ -48,6 +48,7 @@ class RealClient:
     `properties`: further ones of its CONNECT. `messages`: where it puts what it gets, if several are to share that."""
 
     versions = (3, 4, 5)
+    unasked = {}  # properties that its CONNECT always has
     subscribes_again = True  # by itself, when it is connected again without its session
 
     def __init__(self, address, identifier, version=5, expiry=0, clean=None, will=None, messages=None, keep_alive=60,
@@ -55,9 +56,10 @@ class RealClient:
         self.host, self.port = address
         self.identifier, self.version, self.expiry, self.will = identifier, version, expiry, will
         self.keep_alive, self.user_name, self.password = keep_alive, user_name, password
-        self.properties = {"session_expiry_interval": expiry, **(properties or {})} if version == 5 else {}
+        self.properties = {**({"session_expiry_interval": expiry} if expiry else {}), **(properties or {})}
         self.clean = (expiry == 0) if clean is None else clean
         self.messages = messages or queue.Queue()
+        self.errors = []  # which some clients tell of
         self.connections = queue.Queue()  # session present, for each time that it was connected
         self.open()
 
@@ -66,7 +68,7 @@ class RealClient:
         try:
             return self.connections.get(timeout=LIMIT)
         except queue.Empty:
-            raise AssertionError(f"{type(self).__name__} was not connected within {LIMIT:g} s") from None
+            raise AssertionError(f"{type(self).__name__} was not connected within {LIMIT:g} s, {self.errors=}") from None
 
     def receive(self):
         try:
@@ -242,6 +244,8 @@ class MqttJs(RealClient):
             self.connections.put(event["sessionPresent"])
         elif event["event"] == "done":
             self.answers.put(event)
+        elif event["event"] == "error":
+            self.errors.append(event["text"])
         elif event["event"] == "message":
             self.messages.put(Message(event["topic"], bytes.fromhex(event["payload"]), event["qos"], event["retain"],
                                       self._received(event["properties"])))
@@ -327,6 +331,8 @@ class PahoC(RealClient):
             self.connections.put(event["sessionPresent"])
         elif event["event"] == "done":
             self.answers.put(event)
+        elif event["event"] == "error":
+            self.errors.append(event["error"])
         elif event["event"] == "message":
             properties = {}
             for identifier, *values in event["properties"]:
@@ -371,6 +377,7 @@ class PahoC(RealClient):
 class Mosquitto(RealClient):
     """mosquitto_sub is started with its first subscription; every message is sent by a mosquitto_pub of its own."""
 
+    unasked = {"receive_maximum": 20}
     FORMAT = "message\t%q\t%r\t%t\t%C\t%R\t%D\t%P\t%x"
 
     def open(self):
@@ -447,3 +454,9 @@ class Mosquitto(RealClient):
 
 
 KINDS = {"paho-python": PahoPython, "paho-c": PahoC, "mqttjs": MqttJs, "mosquitto": Mosquitto}
+VERSIONS = {3: "3.1", 4: "3.1.1", 5: "5.0"}
+EACH = [(kind, version) for kind in KINDS for version in KINDS[kind].versions]
+
+
+def name_of(each):
+    return f"{each[0]}-{VERSIONS[each[1]]}"

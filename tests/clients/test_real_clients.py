@@ -3,7 +3,6 @@
 import concurrent.futures
 import hashlib
 import queue
-import shutil
 
 import pytest
 
@@ -11,54 +10,10 @@ import real
 from gate import Gate
 from harness.client import lasting, unique
 from harness.settings import IS_MOSQUITTO, LIMIT
-
-VERSIONS = {3: "3.1", 4: "3.1.1", 5: "5.0"}
-EACH = [(kind, version) for kind in real.KINDS for version in real.KINDS[kind].versions]
-
-
-def name_of(each):
-    return f"{each[0]}-{VERSIONS[each[1]]}"
-
+from real import EACH, name_of
 
 # In place of all of EACH, for what 3.1.1 has no words for.
 only_5 = pytest.mark.parametrize("under_test", [each for each in EACH if each[1] == 5], ids=name_of, indirect=True)
-
-
-@pytest.fixture(params=EACH, ids=name_of)
-def under_test(request):
-    return request.param
-
-
-@pytest.fixture
-def kind(under_test):
-    return under_test[0]
-
-
-@pytest.fixture
-def version(under_test):
-    return under_test[1]
-
-
-@pytest.fixture(scope="session")
-def paho_c(tmp_path_factory):
-    real.PahoC.compile(tmp_path_factory.mktemp("paho") / "paho")
-
-
-@pytest.fixture
-def new(broker, kind, version, paho_c):
-    """Makes clients of the kind and version under test."""
-    if kind == "mqttjs" and not (shutil.which("node") and (real.FOLDER / "node_modules" / "mqtt").exists()):
-        pytest.fail("MQTT.js is not installed: run tools/test clients, or npm ci in tests/clients")
-    clients = []
-
-    def make(identifier=None, kind=kind, version=version, at=broker, **fields):
-        client = real.KINDS[kind](at.address(), identifier or unique(kind), version, **fields)
-        clients.append(client)
-        return client
-
-    yield make
-    for client in clients:
-        client.close()
 
 
 @pytest.fixture

@@ -28,12 +28,12 @@ static void refused(const char *text, const char *expected)
 Test(plugin, another_major_is_refused_with_both_versions)
 {
     refused(ONE_PLUGIN("shop", "abi_major") "}",
-            "plugin \"shop\" (" SO("abi_major") ") was built for plugin interface 2.0, this broker has 1.0; rebuild");
+            "plugin \"shop\" (" SO("abi_major") ") was built for plugin interface 2.0, this broker has 1.1; rebuild");
 }
 
 Test(plugin, a_newer_minor_is_refused_with_both_versions)
 {
-    refused(ONE_PLUGIN("shop", "abi_minor") "}", "was built for plugin interface 1.1, this broker has 1.0");
+    refused(ONE_PLUGIN("shop", "abi_minor") "}", "was built for plugin interface 1.2, this broker has 1.1");
 }
 
 Test(plugin, a_short_descriptor_is_refused)
