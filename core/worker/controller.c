@@ -40,6 +40,15 @@ void controller_send(struct controller *controller, crew_errand *errand, void *d
     crew_send(controller->crew, errand, data);
 }
 
+void controller_note_stop(struct controller *controller)
+{
+    struct crew_stop stop = crew_take_stop(controller->crew), *longest = &controller->stop;
+    if (stop.time_ns > longest->time_ns)
+        longest->time_ns = stop.time_ns;
+    if (stop.own_ns > longest->own_ns)
+        longest->own_ns = stop.own_ns;
+}
+
 void controller_step(struct controller *controller)
 {
     if (controller->crew->is_busy)

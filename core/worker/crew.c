@@ -1,6 +1,7 @@
 /* All workers, and the errands that the controller sends them on. */
 #include "worker/crew.h"
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "base/thread_census.h"
 
@@ -8,6 +9,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 static bool crew_init_workers(struct crew *crew)
@@ -124,13 +126,40 @@ bool crew_start(struct crew *crew, struct generation *generation)
     return is_ready;
 }
 
+static void raise_to(atomic_uint_fast64_t *most, uint64_t value)
+{
+    uint_fast64_t before = atomic_load_explicit(most, memory_order_relaxed);
+    while (value > before &&
+           !atomic_compare_exchange_weak_explicit(most, &before, value, memory_order_relaxed, memory_order_relaxed))
+        continue;
+}
+
+/* How often this thread has gone to sleep, for a lock, a page or whatever. */
+static long thread_waits(void)
+{
+    struct rusage usage;
+    return getrusage(RUSAGE_THREAD, &usage) == 0 ? usage.ru_nvcsw : 0;
+}
+
 static void crew_mail_handle(struct shard *shard, struct shard_mail *mail)
 {
     (void)shard;
     struct worker *worker = ((struct crew_mail *)(void *)mail)->worker;
     struct crew *crew = worker->crew;
-    if (crew->errand(worker, crew->errand_data))
+    long waits = thread_waits();
+    uint64_t began_ns = clock_now_ns(), processor_began_ns = clock_thread_ns();
+    bool is_done = crew->errand(worker, crew->errand_data);
+    uint64_t processor_ns = clock_thread_ns() - processor_began_ns, time_ns = clock_now_ns() - began_ns;
+    raise_to(&crew->stop_own_ns, thread_waits() != waits ? time_ns : processor_ns);
+    raise_to(&crew->stop_time_ns, time_ns);
+    if (is_done)
         crew_report(crew);
+}
+
+struct crew_stop crew_take_stop(struct crew *crew)
+{
+    return (struct crew_stop){.time_ns = atomic_exchange_explicit(&crew->stop_time_ns, 0, memory_order_relaxed),
+                              .own_ns = atomic_exchange_explicit(&crew->stop_own_ns, 0, memory_order_relaxed)};
 }
 
 static void crew_send_to(struct crew *crew, uint32_t index)

@@ -8,6 +8,14 @@
 /* Runs on the worker. True: done. False: the worker calls crew_report() later. */
 typedef bool crew_errand(struct worker *worker, void *data);
 
+/* How long errands have kept a worker from its packets: the longest of all workers. By the clock, which runs on while
+ * the system lets others have the processor; and without that: the errand's processor time, or, if it had to wait for
+ * something, all of its time. */
+struct crew_stop {
+    uint64_t time_ns;
+    uint64_t own_ns;
+};
+
 struct crew_mail {
     struct shard_mail mail;
     struct worker *worker;
@@ -22,6 +30,8 @@ struct crew {
     crew_errand *errand;
     void *errand_data;
     atomic_uint waiting; /* workers that have not reported */
+    atomic_uint_fast64_t stop_time_ns; /* since crew_take_stop */
+    atomic_uint_fast64_t stop_own_ns;
     int done_descriptor; /* an eventfd: readable when all have reported */
     bool is_busy;        /* an errand was sent and its end not yet seen */
     bool is_running;     /* the threads are there */
@@ -42,6 +52,9 @@ void crew_finish(struct crew *crew);
 
 /* Sends them and waits here. */
 void crew_send_and_wait(struct crew *crew, crew_errand *errand, void *data);
+
+/* The longest stop by errands since the last time that this was asked. No errand may be on its way. */
+struct crew_stop crew_take_stop(struct crew *crew);
 
 /* Worker's side. */
 void crew_report(struct crew *crew);

@@ -1,8 +1,11 @@
 /* Old generations on their way out, oldest first: their deferred packets get their verdicts, the workers let their
  * plugins go, their jobs end; then they are freed, which unloads the plugins that no other generation has. */
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "worker/controller_state.h"
+
+#include <stdio.h>
 
 enum draining_state {
     DRAINING_CALLS,    /* deferred packets are still to be handled by it */
@@ -58,18 +61,23 @@ static bool generation_is_pinned(const struct generation *generation)
     return false;
 }
 
-static void draining_end(struct draining *draining)
+static void draining_end(struct controller *controller, struct draining *draining)
 {
     uint64_t number = draining->generation->number;
     list_remove(&draining->link);
     generation_free(draining->generation);
     mem_free(draining);
     struct library_retired retired = library_retired_total();
-    if (retired.count == 0)
-        log_write(GMQ_LOG_INFO, "broker", "generation %llu is gone", (unsigned long long)number);
-    else
-        log_write(GMQ_LOG_INFO, "broker", "generation %llu is gone; %zu retired libraries keep %zu KiB mapped",
-                  (unsigned long long)number, retired.count, retired.bytes / 1024);
+    char kept[96] = "";
+    if (retired.count != 0)
+        snprintf(kept, sizeof(kept), "; %zu retired libraries keep %zu KiB mapped", retired.count,
+                 retired.bytes / 1024);
+    controller_note_stop(controller);
+    log_write(GMQ_LOG_INFO, "broker",
+              "generation %llu is gone (no worker stopped for more than %llu us, %llu us of them by the swap)%s",
+              (unsigned long long)number, (unsigned long long)CLOCK_US(controller->stop.time_ns),
+              (unsigned long long)CLOCK_US(controller->stop.own_ns), kept);
+    controller->stop = (struct crew_stop){0};
 }
 
 void draining_step(struct controller *controller)
@@ -96,7 +104,7 @@ void draining_step(struct controller *controller)
         controller_send(controller, worker_sweep, generation, NULL);
         break;
     case DRAINING_SWEPT:
-        draining_end(draining);
+        draining_end(controller, draining);
         controller_step(controller);
         break;
     }

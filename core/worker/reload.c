@@ -125,10 +125,14 @@ static void reload_adopted(struct controller *controller)
 {
     struct plan *plan = &controller->plan;
     uint64_t took_ms = (clock_now_ns() - controller->reload_began_ns) / CLOCK_NS_PER_MS;
+    struct crew_stop stop = crew_take_stop(controller->crew);
     char text[RELOAD_TEXT_SIZE];
     generation_difference(plan->generation, controller->generation, text, sizeof(text));
-    log_write(GMQ_LOG_NOTICE, "broker", "generation %llu serves: %s (took %llu ms)",
-              (unsigned long long)controller->generation->number, text, (unsigned long long)took_ms);
+    log_write(GMQ_LOG_NOTICE, "broker",
+              "generation %llu serves: %s (took %llu ms; no worker stopped for more than %llu us, "
+              "%llu us of them by the swap)",
+              (unsigned long long)controller->generation->number, text, (unsigned long long)took_ms,
+              (unsigned long long)CLOCK_US(stop.time_ns), (unsigned long long)CLOCK_US(stop.own_ns));
     log_source(controller);
     keepsake_renew(controller, plan->generation, plan->text, plan->length);
     listener_set_retire(plan->listeners, controller->listeners);
@@ -153,6 +157,7 @@ static void reload_put_into_use(struct controller *controller)
     controller->text = plan->text;
     controller->text_length = plan->length;
     *plan = old;
+    controller_note_stop(controller);
     controller_send(controller, controller_worker_adopt, controller, reload_adopted);
 }
 
