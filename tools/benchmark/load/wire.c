@@ -35,10 +35,26 @@ static void put_text(struct bytes *out, const char *text)
 
 void wire_connect(struct bytes *out, uint8_t version, const char *client_identifier, bool is_lasting)
 {
+    wire_connect_with_will(out, version, client_identifier, is_lasting, NULL);
+}
+
+static void put_will(struct bytes *body, uint8_t version, const struct will_form *will)
+{
+    if (version == VERSION_5)
+        put_u8(body, 0);
+    put_text(body, will->topic);
+    put_u16(body, will->payload_length);
+    bytes_append(body, will->payload, will->payload_length);
+}
+
+void wire_connect_with_will(struct bytes *out, uint8_t version, const char *client_identifier, bool is_lasting,
+                            const struct will_form *will)
+{
     struct bytes body = {0};
     put_text(&body, "MQTT");
     put_u8(&body, version);
-    put_u8(&body, is_lasting ? 0 : 2); /* clean session, clean start */
+    uint32_t flags = is_lasting ? 0 : 2; /* clean session, clean start */
+    put_u8(&body, will != NULL ? flags | 4u | (uint32_t)will->qos << 3 : flags);
     put_u16(&body, 0);
     if (version == VERSION_5 && is_lasting) {
         const uint8_t session_expiry_interval[] = {5, 0x11, 0xFF, 0xFF, 0xFF, 0xFF};
@@ -47,6 +63,8 @@ void wire_connect(struct bytes *out, uint8_t version, const char *client_identif
         put_u8(&body, 0);
     }
     put_text(&body, client_identifier);
+    if (will != NULL)
+        put_will(&body, version, will);
     put_u8(out, CONNECT << 4);
     put_length(out, body.length);
     bytes_append(out, body.data, body.length);
@@ -84,7 +102,7 @@ void wire_empty(struct bytes *out, enum packet_type type)
 
 void wire_publish_head(struct bytes *out, const struct publish_form *form, uint16_t identifier)
 {
-    put_u8(out, PUBLISH << 4 | (uint32_t)form->qos << 1 | (form->is_retained ? 1 : 0));
+    put_u8(out, PUBLISH << 4 | (uint32_t)form->qos << 1 | (form->is_retained ? 1 : 0) | (form->is_duplicate ? 8 : 0));
     put_length(out, 2u + form->topic_length + (form->qos > 0 ? 2 : 0) + (form->version == VERSION_5 ? 1 : 0) +
                         form->payload_length);
     put_u16(out, form->topic_length);

@@ -36,6 +36,17 @@ size_t wire_next(const uint8_t *bytes, size_t length, struct packet *packet);
 
 /* `is_lasting`: the session outlives the connection. No keep alive. */
 void wire_connect(struct bytes *out, uint8_t version, const char *client_identifier, bool is_lasting);
+
+/* The same with a will, unless that is NULL. */
+struct will_form {
+    const char *topic;
+    uint8_t qos;
+    const uint8_t *payload;
+    uint16_t payload_length;
+};
+void wire_connect_with_will(struct bytes *out, uint8_t version, const char *client_identifier, bool is_lasting,
+                            const struct will_form *will);
+
 void wire_subscribe(struct bytes *out, uint8_t version, uint16_t identifier, const struct bytes *filters);
 void wire_acknowledge(struct bytes *out, enum packet_type type, uint16_t identifier);
 void wire_empty(struct bytes *out, enum packet_type type); /* PINGREQ, DISCONNECT */
@@ -48,6 +59,7 @@ struct publish_form {
     uint8_t version;
     uint8_t qos;
     bool is_retained;
+    bool is_duplicate; /* sent once before */
     uint16_t topic_length;
     const char *topic;
     uint32_t payload_length;
