@@ -101,8 +101,19 @@ void *arena_copy(struct arena *arena, const void *bytes, size_t length)
     return copy;
 }
 
+/* The usual case: one block, which stays. */
+static bool arena_has_one_block(const struct arena *arena)
+{
+    return arena->block != NULL && arena->block->older == NULL && arena->block->capacity <= ARENA_BLOCK_MAX;
+}
+
 void arena_reset(struct arena *arena)
 {
+    if (arena_has_one_block(arena)) {
+        POISON(arena->block->bytes, arena->block->capacity);
+        arena->used = 0;
+        return;
+    }
     struct arena_block *kept = NULL;
     for (struct arena_block *block = arena->block; block != NULL; block = block->older) {
         if (block->capacity <= ARENA_BLOCK_MAX && (kept == NULL || block->capacity > kept->capacity))

@@ -3,17 +3,21 @@
 
 #include "broker/parcel.h"
 
-#include <string.h>
+#include <assert.h>
 
-/* One fan-out: the lists of targets by worker; this worker's is used where subscriptions may overlap. */
+/* One fan-out: the lists of targets by worker; this worker's is used where subscriptions may overlap. A list is there
+ * once its worker has a bit in `workers`, so that many workers cost nothing where few are meant. */
 struct fan_out {
     struct shard *shard;
     struct publication *publication;
     bool may_overlap; /* more than one filter matched */
     bool is_short_of_memory;
     uint32_t matched;
+    uint64_t workers;
     struct target_list lists[BROKER_WORKERS_MAX];
 };
+
+static_assert(BROKER_WORKERS_MAX <= 64, "fan_out.workers has a bit for each");
 
 static void fan_out_to(struct fan_out *fan, const struct subscriber *subscriber, struct share_group *group)
 {
@@ -22,6 +26,11 @@ static void fan_out_to(struct fan_out *fan, const struct subscriber *subscriber,
         target_deliver_single(subscriber->session, fan->publication, subscriber->options, subscriber->identifier,
                               group);
         return;
+    }
+    uint64_t bit = UINT64_C(1) << subscriber->worker;
+    if ((fan->workers & bit) == 0) {
+        fan->workers |= bit;
+        fan->lists[subscriber->worker] = (struct target_list){0};
     }
     if (!target_list_add(&fan->lists[subscriber->worker], &fan->shard->arena, subscriber, group))
         fan->is_short_of_memory = true;
@@ -95,17 +104,16 @@ static void fan_out_begin(struct fan_out *fan, struct shard *shard, struct publi
     fan->may_overlap = false;
     fan->is_short_of_memory = false;
     fan->matched = 0;
-    memset(fan->lists, 0, shard->broker->worker_count * sizeof fan->lists[0]);
+    fan->workers = 0;
     shard->call_depth++; /* the lists are in the arena */
 }
 
 static gmq_status fan_out_end(struct fan_out *fan)
 {
     struct shard *shard = fan->shard;
-    for (uint32_t worker = 0; worker < shard->broker->worker_count; worker++) {
+    for (uint64_t left = fan->workers; left != 0; left &= left - 1) {
+        uint32_t worker = (uint32_t)__builtin_ctzll(left);
         struct target_list *list = &fan->lists[worker];
-        if (list->count == 0)
-            continue;
         if (worker == shard->index)
             target_list_deliver(shard, list, fan->publication);
         else if (!parcel_add(shard, worker, list, fan->publication))

@@ -123,6 +123,11 @@ static void target_deliver_merged(struct shard *shard, struct target_list *list,
 
 void target_list_deliver(struct shard *shard, struct target_list *list, struct publication *publication)
 {
+    if (list->count == 1) {
+        const struct delivery_target *only = &list->targets[0];
+        target_deliver_single(only->session, publication, only->options, only->identifier, only->group);
+        return;
+    }
     target_list_merge(shard, list, publication);
     for (uint32_t i = 0; i < list->count; i++) {
         struct delivery_target *target = &list->targets[i];
