@@ -55,10 +55,10 @@ void controller_step(struct controller *controller)
         return;
     if (controller->is_ending)
         ending_step(controller);
+    else if (draining_step(controller))
+        return; /* first: reloads without a pause would else pile up old generations */
     else if (reload_is_wanted(controller))
         reload_begin(controller);
-    else
-        draining_step(controller);
 }
 
 static void controller_crew_done(struct ev_loop *loop, ev_io *watcher, int events)

@@ -106,7 +106,9 @@ void reload_deinit(struct controller *controller);
 
 /* draining.c: an old generation, taken over. */
 void draining_add(struct controller *controller, struct generation *generation);
-void draining_step(struct controller *controller);
+
+/* Goes on with the oldest one. False: there is none, or something still holds it. */
+bool draining_step(struct controller *controller);
 
 /* ending.c */
 void ending_begin(struct controller *controller, int signal_number);

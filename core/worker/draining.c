@@ -80,10 +80,10 @@ static void draining_end(struct controller *controller, struct draining *drainin
     controller->stop = (struct crew_stop){0};
 }
 
-void draining_step(struct controller *controller)
+bool draining_step(struct controller *controller)
 {
     if (list_is_empty(&controller->draining))
-        return;
+        return false;
     struct draining *draining = LIST_OBJECT(controller->draining.next, struct draining, link);
     struct generation *generation = draining->generation;
     bool has_calls = atomic_load_explicit(&generation->pins, memory_order_acquire) != 0;
@@ -92,7 +92,7 @@ void draining_step(struct controller *controller)
         if (draining->state == DRAINING_SWEPT)
             draining->state = DRAINING_RELEASED;
         controller_poll(controller);
-        return;
+        return false;
     }
     switch (draining->state) {
     case DRAINING_CALLS:
@@ -108,4 +108,5 @@ void draining_step(struct controller *controller)
         controller_step(controller);
         break;
     }
+    return true;
 }

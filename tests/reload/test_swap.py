@@ -2,6 +2,7 @@
 
 import pathlib
 import shutil
+import signal
 
 import pytest
 
@@ -333,6 +334,21 @@ def test_an_unchanged_plugin_is_not_loaded_again(start_broker, mark, topic, tmp_
     broker.expect_reload()
     broker.wait_for_log("is gone", log)
     assert "loaded 1" not in broker.log(log)
+
+
+def test_reloads_without_a_pause_pile_up_no_old_generations(start_broker, mark):
+    """Each is asked for while the one before it is still adopted, so that a reload is always wanted."""
+    broker = start_broker(plugins=plugins(mark=mark), routes=MARKED)
+    other = compile_plugin(mark.with_name("other.so"), marking("2"))
+    for path in [other, mark] * 10:
+        broker.config["plugins"]["mark"]["path"] = str(path)
+        broker.expect_reload()
+        broker.process.send_signal(signal.SIGHUP)
+    alive = most = 0
+    for line in broker.log().splitlines():
+        alive += line.count(" serves: ") - line.count(" is gone")
+        most = max(most, alive)
+    assert most <= 3, f"{most} generations at a time:\n{broker.log()}"
 
 
 def test_thirty_swaps_leave_no_trace(start_broker, mark, topic):
