@@ -21,7 +21,7 @@ static void deferral_bound(struct gmq_deferral *deferral, const struct gmq_call 
         limit_ms = (uint32_t)shard_limits(shard)->deferral_ms;
     if (entry != NULL && entry->defer_at_limit != GMQ_DEFER)
         at_limit = entry->defer_at_limit;
-    deferral->at_limit = at_limit;
+    deferral->at_limit = (unsigned)at_limit < GMQ_DEFER ? at_limit : GMQ_REJECT; /* a plugin's word is no promise */
     deferral->timer.deadline_ns = shard->now_ns + limit_ms * CLOCK_NS_PER_MS;
 }
 
@@ -62,6 +62,7 @@ bool deferral_start(struct gmq_call *call)
     deferral->call.packet = packet;
     deferral->call.arena = &deferral->arena;
     deferral->is_started = true;
+    deferral->since_ticks = clock_ticks();
     atomic_fetch_add(&call->generation->pins, 1);
     wheel_start(&deferral->shard->wheel, &deferral->timer, deferral->timer.deadline_ns);
     return true;
@@ -122,6 +123,7 @@ static void deferral_timed_out(struct wheel_timer *timer)
               "the deferred %s was not resumed by %s within its time limit",
               packet_type_name(deferral->call.packet->type), deferral->call.plugin->log_subject);
     deferral_leave_client(deferral);
+    route_settle(&deferral->call, deferral->at_limit, deferral->since_ticks, true);
     deferral_decide(deferral, deferral->at_limit);
 }
 
@@ -133,7 +135,7 @@ static gmq_verdict deferral_verdict(struct gmq_deferral *deferral)
         call->text = deferral->text;
         return deferral->verdict;
     }
-    return deferral->continuation(call, call->packet, deferral->data);
+    return route_continue(call, deferral->continuation, deferral->data);
 }
 
 /* On the worker, by mail. The code that resumed stays mapped until its workers have emptied their mailboxes: the
@@ -145,7 +147,9 @@ static void deferral_arrived(struct shard *shard, struct shard_mail *mail)
     deferral->is_resumed = true;
     if (!deferral->is_over) {
         deferral_leave_client(deferral);
-        deferral_decide(deferral, deferral_verdict(deferral));
+        gmq_verdict verdict = deferral_verdict(deferral);
+        route_settle(&deferral->call, verdict, deferral->since_ticks, false);
+        deferral_decide(deferral, verdict);
     } else {
         if (deferral->continuation != NULL)
             deferral->continuation(NULL, NULL, deferral->data);

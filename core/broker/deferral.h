@@ -15,6 +15,7 @@ struct gmq_deferral {
     struct gmq_call call; /* a copy; its arena is `arena` */
     struct arena arena;
     struct wheel_timer timer;
+    uint64_t since_ticks; /* when it started; clock_ticks() */
     gmq_verdict at_limit;
     bool is_started; /* the handler did answer GMQ_DEFER */
     bool is_over;    /* nothing is to be done any more but to free it */

@@ -9,6 +9,7 @@
 #include "broker/session.h"
 #include "broker/will.h"
 
+#include <assert.h>
 #include <string.h>
 
 enum { SHARD_SWEEP_MOST = 1000, SHARD_PUMP_MOST = 1000, SHARD_COLLECT_MOST = 10000 };
@@ -24,6 +25,7 @@ static gmq_view session_key(const void *value)
 
 struct shard *shard_new(struct broker *broker, uint32_t index, struct generation *generation, uint64_t now_ns)
 {
+    assert(index < generation->worker_count);
     struct shard *shard = mem_alloc_zero(1, sizeof *shard);
     if (shard == NULL)
         return NULL;
@@ -31,6 +33,7 @@ struct shard *shard_new(struct broker *broker, uint32_t index, struct generation
     shard->broker = broker;
     shard->generation = generation;
     shard->now_ns = now_ns;
+    shard->meter.client_name = client_identifier_view;
     wheel_init(&shard->wheel, now_ns);
     arena_init(&shard->arena, generation->config->limits.call_memory_bytes);
     buffer_init(&shard->scratch);
@@ -140,6 +143,7 @@ void shard_call_begin(struct shard *shard, gmq_call *call, struct gmq_client *cl
     call->client = client;
     call->generation = shard->generation;
     call->worker = shard->index;
+    call->meter = &shard->meter;
     call->shard = shard;
     call->arena = &shard->arena;
     shard->call_depth++;
@@ -197,6 +201,7 @@ void shard_start(struct shard *shard)
 
 void shard_adopt(struct shard *shard, struct generation *next)
 {
+    assert(shard->index < next->worker_count);
     shard_call_back_changed(shard, next, GMQ_EVENT_WORKER_START, shard->generation);
     shard->generation = next;
     shard->arena.limit = next->config->limits.call_memory_bytes;

@@ -17,6 +17,7 @@
 #include "broker/session_pool.h"
 #include "broker/subscription_index.h"
 #include "plugin/generation.h"
+#include "plugin/route_meter.h"
 
 struct broker;
 struct gmq_client;
@@ -78,6 +79,7 @@ struct shard {
     struct grace_reader *reader;
     struct generation *generation; /* that takes the next packet */
     uint64_t now_ns;               /* kept by worker/: the time of this turn */
+    struct route_meter meter;
     struct wheel wheel;
     struct arena arena; /* of the calls of this turn */
     uint32_t call_depth;

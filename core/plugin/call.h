@@ -11,6 +11,7 @@
 struct generation;
 struct route;
 struct gmq_deferral;
+struct route_meter;
 
 struct gmq_call {
     struct gmq_client *client;     /* or NULL */
@@ -19,6 +20,7 @@ struct gmq_call {
     uint32_t step;                 /* of the route, the running one */
     uint32_t worker;
     gmq_direction direction;
+    struct route_meter *meter;            /* the worker's; needed wherever there is a route */
     void *shard;                          /* the worker's state, for the rooms above */
     struct arena *arena;                  /* for gmq_call_allocate and changed packets */
     struct gmq_packet *packet;            /* or NULL: a callback */

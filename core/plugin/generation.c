@@ -5,6 +5,7 @@
 #include "plugin/config_lease.h"
 #include "plugin/generation_resolve.h"
 #include "plugin/host.h"
+#include "plugin/handler_statistics.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -36,6 +37,7 @@ static void plugins_release(struct generation *generation)
 
 static void generation_dismantle(struct generation *generation)
 {
+    handler_statistics_free(generation);
     routes_free(generation->incoming, CONFIG_PACKET_TYPES);
     routes_free(generation->outgoing, CONFIG_PACKET_TYPES);
     routes_free(generation->callbacks, CONFIG_EVENTS);
@@ -76,6 +78,7 @@ static struct generation *generation_begin(const struct generation_loader *loade
     generation->config = config;
     generation->lease = config_lease_new(config);
     generation->plugin_count = config->plugin_count;
+    generation->worker_count = loader->worker_count != 0 ? loader->worker_count : config->workers;
     generation->plugins = mem_alloc_zero(config->plugin_count, sizeof(struct gmq_plugin *));
     atomic_init(&generation->pins, 0);
     if (generation->lease != NULL && generation->plugins != NULL)
@@ -163,6 +166,10 @@ struct generation *generation_new(struct generation_loader *loader, struct confi
     bool is_complete = plugins_begin(loader, generation, copies, problems);
     announce(generation, "", "resolve");
     is_complete = generation_resolve(generation, problems) && is_complete;
+    if (!handler_statistics_make(generation)) {
+        problems_add(problems, "%s: memory is out", config->file);
+        is_complete = false;
+    }
     if (is_complete || loader->tries_all)
         is_complete = plugins_load(loader, generation, problems) && is_complete;
     if (!is_complete) {

@@ -17,8 +17,12 @@ struct generation {
     struct route incoming[CONFIG_PACKET_TYPES];
     struct route outgoing[CONFIG_PACKET_TYPES];
     struct route callbacks[CONFIG_EVENTS];
-    uint32_t outgoing_types;      /* bit of each type that has an outgoing route */
-    atomic_uint_fast64_t pins;    /* deferred calls that still need it */
+    uint32_t outgoing_types;   /* bit of each type that has an outgoing route */
+    atomic_uint_fast64_t pins; /* deferred calls that still need it */
+    struct handler_record
+        *records; /* of the steps of all routes: `record_count` for each worker, one after the other */
+    uint32_t record_count;
+    uint32_t worker_count;
     struct config_entry *implied; /* of the steps that no entry names, but a handler's name in the plugin "broker" */
     void (*announce)(const char *plugin_name, const char *step); /* the loader's */
 };
@@ -30,6 +34,7 @@ struct generation_loader {
     struct plugin_host *host; /* NULL in preflight */
     const char *program;      /* this executable, for the preflight child */
     const char *plugin_folder;
+    uint32_t worker_count; /* that the process has; 0: as many as the configuration says */
     uint64_t last_number;
     uint64_t last_plugin_number;
 

@@ -2,6 +2,7 @@
  * type. Routes that are not configured are those of the plugin "broker", by the names of its handlers. */
 #include "plugin/generation_resolve.h"
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "plugin/config_lease.h"
 
@@ -88,6 +89,11 @@ static route_function *record_function(const gmq_record *record)
     return function;
 }
 
+static uint64_t budget_ns(const struct generation *generation, const struct config_entry *entry)
+{
+    return (entry->budget_us != 0 ? entry->budget_us : generation->config->limits.budget_us) * CLOCK_NS_PER_US;
+}
+
 static void step_fill(struct resolver *resolver, struct route_step *step, const struct config_entry *entry,
                       struct gmq_plugin *plugin, const gmq_record *record)
 {
@@ -95,6 +101,7 @@ static void step_fill(struct resolver *resolver, struct route_step *step, const 
                                 .plugin = plugin,
                                 .record = record,
                                 .entry = entry,
+                                .budget_ns = budget_ns(resolver->generation, entry),
                                 .is_conditional = entry->topics != NULL || entry->listeners != NULL ||
                                                   entry->versions != CONFIG_VERSION_ALL};
     if (entry->arguments == NULL)

@@ -6,6 +6,8 @@
 #include "plugin/call.h"
 #include "plugin/plugin.h"
 
+#include <graftmq/call.h>
+
 /* All handlers are stored as this type and called as what their record's packet type says they are: one packet pointer,
  * one verdict. */
 typedef gmq_verdict route_function(gmq_call *call, void *packet);
@@ -17,6 +19,8 @@ struct route_step {
     const gmq_record *record; /* in the plugin: what the function is called there */
     const struct config_entry *entry; /* conditions and arguments; of the generation's configuration */
     const struct gmq_settings *arguments;
+    struct handler_record *records; /* of worker 0; see generation.records */
+    uint64_t budget_ns;             /* what a call may take before it is told */
     bool is_conditional;
 };
 
@@ -39,6 +43,17 @@ gmq_verdict route_run(gmq_call *call, const struct route_facts *facts);
 
 /* Runs all callbacks of an event, with call->client as it is. */
 void route_call_back(gmq_call *call, const struct route *callbacks);
+
+/* Runs the continuation of the call that call->step has deferred, under that step's budget. As route_run, an answer
+ * that is no verdict counts as GMQ_CLOSE. */
+gmq_verdict route_continue(gmq_call *call, gmq_continuation *continuation, void *data);
+
+/* Counts what has become of a call that call->step deferred at `since_ticks` (clock_ticks). */
+void route_settle(gmq_call *call, gmq_verdict verdict, uint64_t since_ticks, bool is_timeout);
+
+/* Counts that the plugin of call->step couldn't answer: the process that it is isolated in crashed, hangs or isn't
+ * there. */
+void route_fault(const gmq_call *call);
 
 /* Whether a step's conditions hold for the packet: topic filters match a PUBLISH by its topic, SUBSCRIBE and
  * UNSUBSCRIBE if one of their filters is one of the condition's, or (without wildcards of its own) matched by one. */

@@ -1,6 +1,7 @@
 /* The main thread: starts the broker, serves signals, and takes everything down in the end. */
 #include "worker/controller.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "isolate/isolation.h"
 #include "net/connection.h"
@@ -132,6 +133,7 @@ static const char *controller_program(struct controller *controller)
 static void controller_init(struct controller *controller, const struct controller_options *options)
 {
     *controller = (struct controller){.options = options};
+    clock_calibrate();
     list_init(&controller->draining);
     list_init(&controller->requests);
     list_init(&controller->served);
@@ -162,6 +164,7 @@ static bool controller_make_broker(struct controller *controller, struct problem
     controller->loop = ev_default_loop(EVFLAG_AUTO | EVFLAG_NOENV);
     controller->broker = broker_new(controller->plan.config->workers, &controller_ways);
     controller->host.broker = controller->broker;
+    controller->loader.worker_count = controller->plan.config->workers;
     if (controller->broker != NULL) {
         controller->broker->jobs = job_pool_new(controller->broker);
         controller->crew = crew_new(controller->broker);

@@ -241,9 +241,10 @@ Test(errors, broken_json_is_told_with_a_hint)
 
 Test(errors, only_packets_from_clients_go_to_isolated_plugins)
 {
-    given_expect(IN_FILE("\"outgoing\": { \"PUBLISH\": { \"handler\": \"broker:f\", \"on_fault\": \"next\" } }"),
-                 "f:2:51: outgoing.PUBLISH: \"on_fault\" can't stand here: only packets from clients (\"routes\") go to "
-                 "isolated plugins; remove it");
+    given_expect(
+        IN_FILE("\"outgoing\": { \"PUBLISH\": { \"handler\": \"broker:f\", \"on_fault\": \"next\" } }"),
+        "f:2:51: outgoing.PUBLISH: \"on_fault\" can't stand here: only packets from clients (\"routes\") go to "
+        "isolated plugins; remove it");
 }
 
 Test(errors, a_budget_is_neither_nothing_nor_endless)

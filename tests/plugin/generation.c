@@ -1,6 +1,7 @@
 /* Generations: resolved routes, what is kept of the one before, and that nothing is half done. */
 #include "plugin/generation.h"
 #include "given.h"
+#include "plugin/route_meter.h"
 
 #define TWO_PLUGINS                                                                                                    \
     "{\"plugins\": {\"shop\": {\"path\": \"" SO("shop") "\"}, \"other\": {\"path\": \"" SO("shop_2") "\"}}"
@@ -56,7 +57,8 @@ Test(generation, callbacks_are_functions_of_their_event)
 {
     struct generation *generation =
         given_generation(&given, ONE_PLUGIN("shop", "shop") ", \"callbacks\": {\"close\": \"shop:on_close\"}}", NULL);
-    gmq_call call = {0};
+    struct route_meter meter = {0};
+    gmq_call call = {.generation = generation, .meter = &meter};
     cr_assert_eq(generation->callbacks[GMQ_EVENT_CLOSE].count, 1);
     route_call_back(&call, &generation->callbacks[GMQ_EVENT_CLOSE]);
     generation_free(generation);

@@ -1,6 +1,9 @@
 /* What runs on a route, in what order, and under which conditions. No plugin is loaded for it. */
 #include "plugin/route.h"
 
+#include "plugin/generation.h"
+#include "plugin/route_meter.h"
+
 #include <criterion/criterion.h>
 
 enum { STEPS_MAX = 4 };
@@ -11,6 +14,9 @@ static struct gmq_plugin plugins[STEPS_MAX];
 static struct config_entry entries[STEPS_MAX];
 static struct route_step steps[STEPS_MAX];
 static struct route route;
+static struct handler_record records[STEPS_MAX];
+static struct generation generation;
+static struct route_meter meter;
 static gmq_call call;
 static struct gmq_publish publish;
 static const struct route_facts facts = {.listener = 0, .version = GMQ_VERSION_5_0};
@@ -40,11 +46,13 @@ static void begin(void)
         steps[i] = (struct route_step){.function = handler,
                                        .plugin = &plugins[i],
                                        .entry = &entries[i],
+                                       .records = &records[i],
+                                       .budget_ns = UINT64_MAX,
                                        .arguments = (const struct gmq_settings *)(const void *)&entries[i]};
     }
     route = (struct route){.steps = steps, .count = 3, .type = GMQ_PUBLISH};
     publish = (struct gmq_publish){.packet = {.type = GMQ_PUBLISH}, .topic = GMQ_VIEW("shop/7/price")};
-    call = (gmq_call){.route = &route, .packet = &publish.packet};
+    call = (gmq_call){.route = &route, .generation = &generation, .meter = &meter, .packet = &publish.packet};
 }
 
 TestSuite(route, .init = begin);

@@ -281,6 +281,7 @@ static void loader_begin(struct shards *shards)
     shards->loader.storage = plugin_storage_new();
     shards->host.drain = host_drain;
     shards->loader.host = &shards->host;
+    shards->loader.worker_count = BROKER_WORKERS_MAX; /* the shards' number is not the configuration's */
 }
 
 /* The peers allocate nothing of the broker's from now on: where a test makes allocations fail, they are the broker's.
