@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-enum { TAKES_CLIENT = 1, TAKES_TOPIC = 2, NEEDS_CLIENT = 4 };
+enum { TAKES_CLIENT = 1, TAKES_TOPIC = 2, NEEDS_CLIENT = 4, TAKES_FILTER = 8 };
 
 static const struct {
     const char *name;
@@ -19,6 +19,7 @@ static const struct {
     {"clients", command_clients, TAKES_CLIENT},
     {"sessions", command_sessions, TAKES_CLIENT},
     {"subscriptions", command_subscriptions, TAKES_CLIENT | TAKES_TOPIC},
+    {"trace", command_trace, TAKES_CLIENT | TAKES_TOPIC | TAKES_FILTER},
     {"kick", command_kick, TAKES_CLIENT | NEEDS_CLIENT},
     {"reload", command_reload, 0},
     {"rollback", command_rollback, 0},
@@ -59,9 +60,12 @@ static const char *arguments_problem(json_t *request, unsigned takes, const char
         return "is missing";
     *what = "topic";
     const json_t *topic = json_object_get(request, "topic");
-    if (topic != NULL && !topic_is_name(member_view(request, "topic")))
-        return "is no topic name: it is empty, or has wildcards";
-    return NULL;
+    if (topic == NULL)
+        return NULL;
+    gmq_view view = member_view(request, "topic");
+    if ((takes & TAKES_FILTER) != 0)
+        return topic_is_filter(view) && !topic_is_shared(view) ? NULL : "is no topic filter, or one with \"$share/\"";
+    return topic_is_name(view) ? NULL : "is no topic name: it is empty, or has wildcards";
 }
 
 static void command_call(struct control_connection *connection, json_t *request, size_t index)

@@ -22,6 +22,8 @@ typedef void command_function(struct control_connection *connection, const struc
 command_function command_status, command_routes, command_plugins;
 /* list.c */
 command_function command_clients, command_sessions, command_subscriptions, command_kick;
+/* trace.c */
+command_function command_trace;
 /* change.c */
 command_function command_reload, command_rollback;
 

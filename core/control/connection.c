@@ -6,6 +6,7 @@
 #include "control/command.h"
 #include "control/gather.h"
 #include "control/json_line.h"
+#include "control/trace.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -51,9 +52,9 @@ static void connection_read(struct control_connection *connection)
     }
     if (count < 0 && (errno == EAGAIN || errno == EINTR))
         return;
-    /* Who shuts down its side only still wants the answer. */
+    /* Who shuts down its side only still wants the answer; but that of a trace ends so. */
     connection->is_at_end = true;
-    connection->is_dropped = room == NULL || count < 0;
+    connection->is_dropped = room == NULL || count < 0 || connection->trace != NULL;
 }
 
 static void connection_ready(struct ev_loop *loop, ev_io *watcher, int events)
@@ -91,6 +92,8 @@ void control_connection_free(struct control_connection *connection)
     controller_withdraw(&connection->request);
     if (connection->gather != NULL)
         gather_abandon(connection->gather);
+    if (connection->trace != NULL)
+        trace_abandon(connection->trace);
     ev_io_stop(loop, &connection->io);
     ev_timer_stop(loop, &connection->patience);
     close(connection->descriptor);
@@ -174,6 +177,8 @@ void control_connection_settle(struct control_connection *connection)
     }
     if (connection->gather != NULL)
         gather_go_on(connection->gather);
+    if (connection->trace != NULL)
+        trace_go_on(connection->trace);
     connection_watch(connection);
 }
 

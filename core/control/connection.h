@@ -27,6 +27,7 @@ struct control_connection {
     bool is_at_end;        /* the client sends nothing more */
     bool is_dropped;       /* to be freed by connection_settle */
     struct gather *gather; /* of the command; NULL: none */
+    struct trace *trace;   /* the same */
     struct controller_request request;
 };
 

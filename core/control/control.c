@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "control/gather.h"
+#include "control/trace.h"
 #include "plugin/library_folder.h"
 
 #include <errno.h>
@@ -91,7 +92,7 @@ static void control_woken(struct ev_loop *loop, ev_io *watcher, int events)
     uint64_t count;
     ssize_t got = read(watcher->fd, &count, sizeof(count));
     (void)got;
-    gather_take_mail(watcher->data);
+    control_mail_take(watcher->data);
 }
 
 /* ---- opening ---- */
@@ -126,6 +127,8 @@ static void control_free(void *extension)
 {
     struct control *control = extension;
     gather_free_all(control);
+    trace_free_all(control);
+    trace_taps_free(control->taps);
     if (control->socket.descriptor >= 0) {
         unix_socket_remove(control->path, control->socket.device, control->socket.inode);
         close(control->socket.descriptor);
@@ -147,9 +150,11 @@ static void *control_open(struct controller *controller, struct problems *proble
     control->socket.descriptor = -1;
     list_init(&control->connections);
     list_init(&control->gathers);
+    list_init(&control->traces);
     mailbox_init(&control->mailbox);
+    control->taps = trace_taps_new(controller->crew->count);
     control->wake_descriptor = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (control->wake_descriptor < 0)
+    if (control->taps == NULL || control->wake_descriptor < 0)
         problems_add(problems, "%s: %s", place, strerror(errno));
     else if (control_listen(control, problems))
         return control;

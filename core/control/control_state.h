@@ -19,7 +19,9 @@ struct control {
     struct list connections; /* control_connection.link */
     size_t connection_count;
     struct list gathers;    /* gather.link: all there are, wherever they are */
-    struct mailbox mailbox; /* gathers on their way back */
+    struct list traces;     /* trace.link: the same */
+    struct trace_tap *taps; /* of each worker */
+    struct mailbox mailbox; /* control_mail on its way back */
     int wake_descriptor;    /* an eventfd */
     ev_io wake;
     uint64_t started_ns;

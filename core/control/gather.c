@@ -6,7 +6,6 @@
 #include "control/json_line.h"
 
 #include <string.h>
-#include <unistd.h>
 
 enum { GATHER_SLICE_SIZE = 16 * 1024 };
 
@@ -84,16 +83,9 @@ bool gather_walk(struct gather *gather, struct shard *shard)
 static void gather_arrived(struct shard *shard, struct shard_mail *mail)
 {
     struct gather *gather = (struct gather *)(void *)mail;
-    struct control *control = gather->control;
     gather->slice_end_ns = clock_now_ns() + GATHER_SLICE_NS;
     gather->is_complete = gather->work(gather, shard);
-    struct mail_chain chain = {0};
-    mail_chain_append(&chain, &gather->mail.mail);
-    if (!mailbox_push(&control->mailbox, &chain))
-        return;
-    const uint64_t one = 1;
-    ssize_t written = write(control->wake_descriptor, &one, sizeof(one));
-    (void)written; /* it can't be full: it is read whenever it is not zero */
+    control_mail_return(&gather->mail);
 }
 
 /* ---- the controller's side ---- */
@@ -103,6 +95,39 @@ static void gather_free(struct gather *gather)
     list_remove(&gather->link);
     buffer_deinit(&gather->lines);
     mem_free(gather);
+}
+
+static void gather_finish(struct gather *gather)
+{
+    struct control_connection *connection = gather->connection;
+    connection->gather = NULL;
+    answer_end_begin(connection, true);
+    json_number(&connection->output, "count", gather->found);
+    answer_end(connection);
+    gather_free(gather);
+}
+
+static void gather_returned(struct control_mail *mail)
+{
+    struct gather *gather = (struct gather *)(void *)mail;
+    struct control_connection *connection = gather->connection;
+    gather->is_away = false;
+    if (connection == NULL) {
+        gather_free(gather);
+        return;
+    }
+    connection->output.is_failed |= gather->lines.is_failed;
+    buffer_append(&connection->output, gather->lines.bytes, gather->lines.length);
+    buffer_clear(&gather->lines);
+    if (gather->is_complete) {
+        gather->worker++;
+        gather->cursor = 0;
+        gather->finished_count = 0;
+        gather->unfinished = 0;
+        if (gather->is_of_one_worker || gather->worker == gather->mail.control->controller->crew->count)
+            gather_finish(gather);
+    }
+    control_connection_settle(connection);
 }
 
 static gmq_view view_copy(char **room, gmq_view view)
@@ -143,10 +168,8 @@ void gather_go_on(struct gather *gather)
 {
     if (gather->is_away || control_connection_pending(gather->connection) >= CONTROL_OUTPUT_ENOUGH)
         return;
-    struct mail_chain chain = {0};
     gather->is_away = true;
-    mail_chain_append(&chain, &gather->mail.mail);
-    worker_receive(crew_worker(gather->control->controller->crew, gather->worker), &chain);
+    control_mail_send(&gather->mail, gather->worker);
 }
 
 void gather_abandon(struct gather *gather)
@@ -154,48 +177,6 @@ void gather_abandon(struct gather *gather)
     gather->connection = NULL;
     if (!gather->is_away)
         gather_free(gather);
-}
-
-static void gather_finish(struct gather *gather)
-{
-    struct control_connection *connection = gather->connection;
-    connection->gather = NULL;
-    answer_end_begin(connection, true);
-    json_number(&connection->output, "count", gather->found);
-    answer_end(connection);
-    gather_free(gather);
-}
-
-static void gather_returned(struct gather *gather)
-{
-    struct control_connection *connection = gather->connection;
-    gather->is_away = false;
-    if (connection == NULL) {
-        gather_free(gather);
-        return;
-    }
-    connection->output.is_failed |= gather->lines.is_failed;
-    buffer_append(&connection->output, gather->lines.bytes, gather->lines.length);
-    buffer_clear(&gather->lines);
-    if (gather->is_complete) {
-        gather->worker++;
-        gather->cursor = 0;
-        gather->finished_count = 0;
-        gather->unfinished = 0;
-        if (gather->is_of_one_worker || gather->worker == gather->control->controller->crew->count)
-            gather_finish(gather);
-    }
-    control_connection_settle(connection);
-}
-
-void gather_take_mail(struct control *control)
-{
-    struct mail *mail = mailbox_take(&control->mailbox);
-    while (mail != NULL) {
-        struct shard_mail *next = LIST_OBJECT(mail, struct shard_mail, mail);
-        mail = mail->next;
-        gather_returned((struct gather *)(void *)next);
-    }
 }
 
 void gather_free_all(struct control *control)

@@ -6,6 +6,7 @@
 
 #include "broker/session.h"
 #include "control/command.h"
+#include "control/control_mail.h"
 
 enum { GATHER_FINISHED_MAX = 16 };
 
@@ -13,9 +14,8 @@ enum { GATHER_FINISHED_MAX = 16 };
 typedef bool gather_work(struct gather *gather, struct shard *shard);
 
 struct gather {
-    struct shard_mail mail;
-    struct list link; /* of control->gathers */
-    struct control *control;
+    struct control_mail mail;
+    struct list link;                      /* of control->gathers */
     struct control_connection *connection; /* NULL: it has gone, nobody wants the answer. The controller's */
     bool is_away;                          /* with a worker. The controller's */
     bool is_complete;                      /* the worker has no more to say */
@@ -51,9 +51,6 @@ void gather_abandon(struct gather *gather);
 
 /* All there are, at the end: nobody reads the mail any more. */
 void gather_free_all(struct control *control);
-
-/* Those that have come back. */
-void gather_take_mail(struct control *control);
 
 /* gather_work: visits the sessions of the worker, or the one of gather->client. */
 bool gather_walk(struct gather *gather, struct shard *shard);

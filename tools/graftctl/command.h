@@ -26,7 +26,7 @@ struct command {
 
 extern const struct command commands[];
 
-/* lists.c, broker.c, change.c */
+/* lists.c, broker.c, trace.c, change.c */
 int run_clients(const struct request *request);
 int run_sessions(const struct request *request);
 int run_subscriptions(const struct request *request);
@@ -35,6 +35,7 @@ int run_routes(const struct request *request);
 int run_status(const struct request *request);
 int run_reload(const struct request *request);
 int run_rollback(const struct request *request);
+int run_trace(const struct request *request);
 int run_kick(const struct request *request);
 
 #endif

@@ -31,6 +31,14 @@ const struct command commands[] = {
      "The subscriptions that match a topic name; all of them without one; those of one client with --client. Of a\n"
      "shared subscription (a share name is shown) one member gets each message.\n",
      run_subscriptions, TAKES_ARGUMENT | TAKES_TOPIC | TAKES_CLIENT},
+    {"trace", "CLIENT | TOPIC | --client CLIENT | --topic FILTER", "what each handler says of each packet, live",
+     "A line for each handler that a packet of the client, or with a topic that the filter matches, passes: its "
+     "verdict\n"
+     "and its own time; handlers whose conditions don't hold; deferred verdicts when they come; and packets that no\n"
+     "handler took. Ends with Ctrl-C. An argument with \"/\", \"+\" or \"#\" is a topic; another is a client if there "
+     "is a\n"
+     "session of that name, else a topic.\n",
+     run_trace, TAKES_ARGUMENT | TAKES_CLIENT | TAKES_TOPIC},
     {"reload", "", "load the configuration and changed plugins, as SIGHUP does",
      "Waits until the new generation serves on all workers and says what changed; or prints every error and exits\n"
      "with 1, and the broker serves on as before.\n",
