@@ -4,6 +4,7 @@
 #include "control/json_line.h"
 #include "net/address.h"
 #include "plugin/config_lease.h"
+#include "plugin/handler_statistics.h"
 
 #include <graftmq/call.h>
 #include <stdio.h>
@@ -90,6 +91,54 @@ void command_status(struct control_connection *connection, const struct command_
     answer_end(connection);
 }
 
+/* ---- what handlers have done ---- */
+
+static void figures_add(struct handler_figures *sum, const struct handler_figures *figures)
+{
+    sum->calls += figures->calls;
+    for (size_t i = 0; i < HANDLER_VERDICTS; i++) {
+        sum->verdicts[i] += figures->verdicts[i];
+        sum->settled[i] += figures->settled[i];
+    }
+    sum->overruns += figures->overruns;
+    sum->timeouts += figures->timeouts;
+    sum->faults += figures->faults;
+    sum->took_ns += figures->took_ns;
+    if (figures->longest_ns > sum->longest_ns)
+        sum->longest_ns = figures->longest_ns;
+    for (size_t i = 0; i < HANDLER_BUCKETS; i++) {
+        sum->took[i] += figures->took[i];
+        sum->waited[i] += figures->waited[i];
+    }
+}
+
+static void write_verdicts(struct buffer *line, const char *key, const uint64_t *verdicts)
+{
+    json_begin(line, key, '{');
+    json_number(line, "next", verdicts[GMQ_NEXT]);
+    json_number(line, "done", verdicts[GMQ_DONE]);
+    json_number(line, "reject", verdicts[GMQ_REJECT]);
+    json_number(line, "close", verdicts[GMQ_CLOSE]);
+    json_number(line, "defer", verdicts[GMQ_DEFER]);
+    json_end(line, '}');
+}
+
+static void write_figures(struct buffer *line, const struct handler_figures *figures)
+{
+    json_number(line, "calls", figures->calls);
+    write_verdicts(line, "verdicts", figures->verdicts);
+    write_verdicts(line, "settled", figures->settled);
+    json_number(line, "overruns", figures->overruns);
+    json_number(line, "timeouts", figures->timeouts);
+    json_number(line, "faults", figures->faults);
+    json_number(line, "took_ns", figures->took_ns);
+    json_number(line, "median_ns", handler_buckets_within_ns(figures->took, 500));
+    json_number(line, "p99_ns", handler_buckets_within_ns(figures->took, 990));
+    json_number(line, "longest_ns", figures->longest_ns);
+    json_number(line, "waited_median_ns", handler_buckets_within_ns(figures->waited, 500));
+    json_number(line, "waited_p99_ns", handler_buckets_within_ns(figures->waited, 990));
+}
+
 /* ---- routes ---- */
 
 static void write_topics(struct buffer *line, char *const *topics)
@@ -170,6 +219,10 @@ static void write_step(struct buffer *line, const struct generation *generation,
     write_versions(line, entry->versions);
     write_defer(line, entry);
     json_raw(line, "arguments", gmq_settings_json(step->arguments));
+    struct handler_figures figures;
+    handler_figures_sum(generation, step, &figures);
+    json_number(line, "budget_us", step->budget_ns / 1000);
+    write_figures(line, &figures);
     json_text(line, "place", config_place_text(generation->config, &entry->place, place, sizeof(place)));
     json_line_end(line);
 }
@@ -205,8 +258,27 @@ void command_routes(struct control_connection *connection, const struct command_
 
 /* ---- plugins ---- */
 
-static void write_plugin(struct buffer *line, const struct gmq_plugin *plugin)
+/* Of all steps of the generation that are the plugin's. */
+static void routes_add(struct handler_figures *sum, const struct generation *generation, const struct route *routes,
+                       size_t count, const struct gmq_plugin *plugin)
 {
+    struct handler_figures figures;
+    for (size_t i = 0; i < count; i++) {
+        for (uint32_t j = 0; j < routes[i].count; j++) {
+            if (routes[i].steps[j].plugin != plugin)
+                continue;
+            handler_figures_sum(generation, &routes[i].steps[j], &figures);
+            figures_add(sum, &figures);
+        }
+    }
+}
+
+static void write_plugin(struct buffer *line, const struct generation *generation, const struct gmq_plugin *plugin)
+{
+    struct handler_figures figures = {0};
+    routes_add(&figures, generation, generation->incoming, CONFIG_PACKET_TYPES, plugin);
+    routes_add(&figures, generation, generation->outgoing, CONFIG_PACKET_TYPES, plugin);
+    routes_add(&figures, generation, generation->callbacks, CONFIG_EVENTS, plugin);
     const struct library *library = plugin->library;
     json_line_begin(line, "plugin");
     json_text(line, "plugin", plugin->name);
@@ -218,6 +290,7 @@ static void write_plugin(struct buffer *line, const struct gmq_plugin *plugin)
     json_number(line, "size_bytes", library->copy.size);
     json_number(line, "generation", plugin->loaded_by);
     json_number(line, "generations", plugin->generations);
+    write_figures(line, &figures);
     json_line_end(line);
 }
 
@@ -226,7 +299,7 @@ void command_plugins(struct control_connection *connection, const struct command
     (void)arguments;
     const struct generation *generation = connection->control->controller->generation;
     for (size_t i = 0; i < generation->plugin_count; i++)
-        write_plugin(&connection->output, generation->plugins[i]);
+        write_plugin(&connection->output, generation, generation->plugins[i]);
     answer_end_begin(connection, true);
     json_number(&connection->output, "generation", generation->number);
     answer_end(connection);

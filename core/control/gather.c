@@ -151,8 +151,10 @@ void gather_start(struct control_connection *connection, gather_work *work,
         return;
     }
     char *room = (char *)(gather + 1);
-    *gather = (struct gather){
-        .mail = {.handle = gather_arrived}, .control = control, .connection = connection, .work = work, .visit = visit};
+    *gather = (struct gather){.mail = {{.handle = gather_arrived}, control, gather_returned},
+                              .connection = connection,
+                              .work = work,
+                              .visit = visit};
     gather->client = view_copy(&room, arguments->client);
     gather->topic = view_copy(&room, arguments->topic);
     buffer_init(&gather->lines);

@@ -53,7 +53,8 @@ struct trace {
 
 /* ---- the worker's side ---- */
 
-static bool filters_match(const struct trace *trace, const struct gmq_packet *packet)
+/* The first filter of SUBSCRIBE or UNSUBSCRIBE that the trace is about; `data` NULL: none. */
+static gmq_view filter_of(const struct trace *trace, const struct gmq_packet *packet)
 {
     const struct gmq_subscribe *subscribe = (const struct gmq_subscribe *)packet;
     const struct gmq_unsubscribe *unsubscribe = (const struct gmq_unsubscribe *)packet;
@@ -61,11 +62,16 @@ static bool filters_match(const struct trace *trace, const struct gmq_packet *pa
     uint32_t count = is_subscribe ? subscribe->count : unsubscribe->count;
     for (uint32_t i = 0; i < count; i++) {
         gmq_view filter = is_subscribe ? subscribe->entries[i].topic_filter : unsubscribe->topic_filters[i];
-        if (gmq_view_same(trace->filter, filter) ||
+        if (trace->filter.data == NULL || gmq_view_same(trace->filter, filter) ||
             (!topic_has_wildcard(filter) && topic_matches(trace->filter, filter)))
-            return true;
+            return filter;
     }
-    return false;
+    return gmq_view_make(NULL, 0);
+}
+
+static bool has_filters(const struct gmq_packet *packet)
+{
+    return packet->type == GMQ_SUBSCRIBE || packet->type == GMQ_UNSUBSCRIBE;
 }
 
 static bool topic_matches_packet(const struct trace *trace, const struct gmq_packet *packet)
@@ -74,7 +80,7 @@ static bool topic_matches_packet(const struct trace *trace, const struct gmq_pac
         return false;
     if (packet->type == GMQ_PUBLISH)
         return topic_matches(trace->filter, ((const struct gmq_publish *)packet)->topic);
-    return (packet->type == GMQ_SUBSCRIBE || packet->type == GMQ_UNSUBSCRIBE) && filters_match(trace, packet);
+    return has_filters(packet) && filter_of(trace, packet).data != NULL;
 }
 
 static bool trace_wants(const struct trace *trace, const gmq_call *call)
@@ -84,33 +90,31 @@ static bool trace_wants(const struct trace *trace, const gmq_call *call)
     return topic_matches_packet(trace, call->packet);
 }
 
+/* What there was no room for comes behind what there was. */
 static void leg_tell(struct trace_leg *leg)
 {
-    if (!leg->has_mail || leg->kept.length == 0)
+    if (!leg->has_mail || (leg->kept.length == 0 && leg->lost == 0))
         return;
-    leg->has_mail = false;
-    leg->batch = leg->kept;
-    buffer_init(&leg->kept);
-    control_mail_return(&leg->mail);
-}
-
-/* False: there is no room, and it is counted. The first line that has room again says how many are missing. */
-static bool leg_has_room(struct trace_leg *leg)
-{
-    if (leg->kept.length >= TRACE_KEPT_MAX || leg->kept.is_failed) {
-        leg->lost++;
-        return false;
-    }
     if (leg->lost != 0) {
         json_line_begin(&leg->kept, "lost");
         json_number(&leg->kept, "count", leg->lost);
         json_line_end(&leg->kept);
         leg->lost = 0;
     }
-    return true;
+    leg->has_mail = false;
+    leg->batch = leg->kept;
+    buffer_init(&leg->kept);
+    control_mail_return(&leg->mail);
 }
 
-static void write_packet(struct buffer *line, const gmq_call *call)
+static bool leg_has_room(struct trace_leg *leg)
+{
+    bool has_room = leg->kept.length < TRACE_KEPT_MAX && !leg->kept.is_failed;
+    leg->lost += has_room ? 0 : 1;
+    return has_room;
+}
+
+static void write_packet(struct buffer *line, const struct trace *trace, const gmq_call *call)
 {
     const struct gmq_packet *packet = call->packet;
     if (packet == NULL) {
@@ -125,15 +129,14 @@ static void write_packet(struct buffer *line, const gmq_call *call)
         json_view(line, "topic", publish->topic);
         json_number(line, "qos", publish->qos);
         json_number(line, "payload_bytes", publish->payload.length);
-    } else if (packet->type == GMQ_SUBSCRIBE && ((const struct gmq_subscribe *)packet)->count != 0) {
-        json_view(line, "topic", ((const struct gmq_subscribe *)packet)->entries[0].topic_filter);
-    } else if (packet->type == GMQ_UNSUBSCRIBE && ((const struct gmq_unsubscribe *)packet)->count != 0) {
-        json_view(line, "topic", ((const struct gmq_unsubscribe *)packet)->topic_filters[0]);
+    } else if (has_filters(packet)) {
+        json_view(line, "topic", filter_of(trace, packet));
     }
 }
 
-static void line_begin(struct buffer *line, const char *type, const gmq_call *call)
+static void line_begin(struct trace_leg *leg, const char *type, const gmq_call *call)
 {
+    struct buffer *line = &leg->kept;
     char time[32];
     clock_wall_text(time, sizeof(time));
     json_line_begin(line, type);
@@ -144,7 +147,7 @@ static void line_begin(struct buffer *line, const char *type, const gmq_call *ca
         json_view(line, "client", client_identifier_view(call->client));
     else
         json_text(line, "client", NULL);
-    write_packet(line, call);
+    write_packet(line, leg->trace, call);
 }
 
 static void write_step(struct buffer *line, const gmq_call *call)
@@ -190,7 +193,7 @@ static void tap_tell(struct route_trace *route_trace, const struct trace_event *
         struct trace_leg *leg = LIST_OBJECT(link, struct trace_leg, link);
         if (!trace_wants(leg->trace, event->call) || !leg_has_room(leg))
             continue;
-        line_begin(&leg->kept, event->type, event->call);
+        line_begin(leg, event->type, event->call);
         write(&leg->kept, event);
         json_line_end(&leg->kept);
         leg_tell(leg);

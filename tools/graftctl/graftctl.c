@@ -17,9 +17,12 @@ const struct command commands[] = {
      "Each step of each route: incoming packets, outgoing packets, callbacks; with its conditions, its limit for a\n"
      "deferred verdict, and its arguments.\n",
      run_routes, 0},
-    {"plugins", "", "the loaded plugins",
-     "Each plugin's version, the generation that loaded it, its build id, the hash of its bytes, and its file. The\n"
-     "file may have changed since: what was loaded counts.\n",
+    {"plugins", "", "the loaded plugins, and what they have done",
+     "Each plugin's version, the generation that loaded it, its build id and its file, which may have changed since:\n"
+     "what was loaded counts. And of all its handlers, since this generation began: calls, verdicts, durations\n"
+     "(\"up to\", from a histogram of powers of two), and calls over their budget (slow), deferred verdicts that did "
+     "not\n"
+     "come in time (late), calls that an isolated plugin could not answer (faults).\n",
      run_plugins, TAKES_NAMES},
     {"clients", "[CLIENT]", "who is connected",
      "All clients, or the one of this name, with their address, protocol version and what waits for them.\n",

@@ -64,6 +64,38 @@ int run_subscriptions(const struct request *request)
     return answer_list(request, columns, "client");
 }
 
+/* Those that there were, as "12 next, 3 done". */
+static void cell_verdicts(const json_t *line, const char *key, char *text, size_t size)
+{
+    static const char *const names[] = {"next", "done", "reject", "close", "defer"};
+    const json_t *verdicts = json_object_get(line, key);
+    size_t used = 0;
+    text[0] = '\0';
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        long long count = (long long)json_integer_value(json_object_get(verdicts, names[i]));
+        if (count != 0 && used < size)
+            used += (size_t)snprintf(text + used, size - used, "%s%lld %s", used != 0 ? ", " : "", count, names[i]);
+    }
+}
+
+/* What went wrong, as "2 slow, 1 late, 4 faults". */
+static void cell_trouble(const json_t *line, const char *key, char *text, size_t size)
+{
+    static const struct {
+        const char *key;
+        const char *name;
+    } kinds[] = {{"overruns", "slow"}, {"timeouts", "late"}, {"faults", "faults"}};
+    size_t used = 0;
+    (void)key;
+    text[0] = '\0';
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        long long count = (long long)json_integer_value(json_object_get(line, kinds[i].key));
+        if (count != 0 && used < size)
+            used +=
+                (size_t)snprintf(text + used, size - used, "%s%lld %s", used != 0 ? ", " : "", count, kinds[i].name);
+    }
+}
+
 static void cell_short(const json_t *line, const char *key, char *text, size_t size)
 {
     snprintf(text, size, "%.12s", line_text(line, key));
@@ -76,8 +108,11 @@ int run_plugins(const struct request *request)
         {"VERSION", "version", NULL, false, true},
         {"GENERATION", "generation", NULL, true, false},
         {"BUILD ID", "build_id", cell_short, false, false},
-        {"CONTENT", "content", cell_short, false, false},
-        {"SIZE", "size_bytes", cell_bytes, true, false},
+        {"CALLS", "calls", NULL, true, false},
+        {"VERDICTS", "verdicts", cell_verdicts, false, true},
+        {"MEDIAN", "median_ns", cell_ns, true, false},
+        {"P99", "p99_ns", cell_ns, true, false},
+        {"TROUBLE", "overruns", cell_trouble, false, true},
         {"PATH", "path", NULL, false, true},
         {NULL, NULL, NULL, false, false},
     };
@@ -131,6 +166,11 @@ int run_routes(const struct request *request)
         {"HANDLER", "handler", cell_handler, false, true},
         {"CONDITIONS", "topics", cell_conditions, false, true},
         {"DEFER", "defer_ms", cell_defer, false, false},
+        {"CALLS", "calls", NULL, true, false},
+        {"VERDICTS", "verdicts", cell_verdicts, false, true},
+        {"MEDIAN", "median_ns", cell_ns, true, false},
+        {"P99", "p99_ns", cell_ns, true, false},
+        {"TROUBLE", "overruns", cell_trouble, false, true},
         {"ARGUMENTS", "arguments", cell_json, false, true},
         {NULL, NULL, NULL, false, false},
     };

@@ -258,6 +258,19 @@ void cell_ms(const json_t *line, const char *key, char *text, size_t size)
         write_seconds(ms / 1000, text, size);
 }
 
+void cell_ns(const json_t *line, const char *key, char *text, size_t size)
+{
+    double ns = (double)json_integer_value(json_object_get(line, key));
+    if (ns == 0)
+        text[0] = '\0';
+    else if (ns < 1e3)
+        snprintf(text, size, "%.0f ns", ns);
+    else if (ns < 1e6)
+        snprintf(text, size, "%.1f us", ns / 1e3);
+    else
+        snprintf(text, size, "%.1f ms", ns / 1e6);
+}
+
 void cell_seconds(const json_t *line, const char *key, char *text, size_t size)
 {
     const json_t *value = json_object_get(line, key);

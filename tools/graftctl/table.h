@@ -40,6 +40,7 @@ bool is_coloured(void);
 /* Cells. */
 table_cell cell_bytes;   /* "12.3 MiB" */
 table_cell cell_ms;      /* "3 d 4 h", "12 s", "30 ms" */
+table_cell cell_ns;      /* "850 ns", "1.2 us", "3.4 ms"; 0: "" */
 table_cell cell_seconds; /* the same from seconds; null: "never" */
 table_cell cell_bool;    /* "yes", "" */
 table_cell cell_list;    /* "a, b"; null: "" */
