@@ -125,12 +125,14 @@ struct process {
     uint64_t served_ns;   /* since when it serves */
     uint64_t back_off_ms;
     uint64_t last_epoch;
+    uint64_t condemned_ns; /* when it must have ended that has left a channel; UINT64_MAX: none has been left */
     bool is_killed; /* by us: it was told why already */
 
     /* Under the lock. */
     pthread_mutex_t lock;
     pthread_cond_t changed;
     enum process_state state;
+    bool is_condemned;        /* a worker has lost its lane to it */
     bool is_load_wanted;      /* orders of the controller */
     bool is_end_wanted;
     bool has_served;          /* the controller waits no more for what becomes of it */
@@ -159,6 +161,8 @@ bool process_load(struct process *process);        /* the same, or load_status *
 void process_end(struct process *process);         /* lanes are closed; ends it, and frees what it has */
 bool process_take_end(struct process *process, struct lane *lane); /* gives the lane its socket, if one is there */
 bool process_has_left(struct process *process, uint64_t epoch); /* that one doesn't serve any more */
+/* Its lane is at an end, or what came was no message: if it still lives it is ended. */
+void process_condemn(struct process *process, uint64_t epoch);
 void process_lane_left(struct process *process, uint32_t lost);
 
 struct isolated {

@@ -391,8 +391,10 @@ static void lane_ready(struct ev_loop *loop, ev_io *watcher, int events)
     struct lane *lane = watcher->data;
     if ((events & EV_WRITE) != 0)
         lane_make_dirty(lane);
-    if ((events & (EV_READ | EV_ERROR)) != 0 && !lane_receive(lane))
-        lane_close(lane);
+    if ((events & (EV_READ | EV_ERROR)) == 0 || lane_receive(lane))
+        return;
+    process_condemn(lane->process, lane->epoch);
+    lane_close(lane);
 }
 
 /* ---- attached and detached ---- */

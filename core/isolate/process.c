@@ -22,6 +22,7 @@ enum {
     READ_SIZE = 16384,
     LOOK_MOST_MS = 500, /* between looks at whether it hangs */
     LANES_LEAVE_MS = 2000,
+    LAST_MOMENT_MS = 100,
     WRITE_LIMIT_MS = 1000,
     BLIND_WAIT_MS = 20 /* where the kernel has no descriptor for a process */
 };
@@ -84,6 +85,7 @@ static void ends_close(struct process *process)
 static void start(struct process *process)
 {
     process->is_killed = false;
+    process->condemned_ns = UINT64_MAX;
     process->last_epoch++;
     state_set(process, PROCESS_STARTING, process->isolated->config.start_ms);
     int reason = process_spawn(process);
@@ -117,6 +119,7 @@ static void serve(struct process *process)
     process->served_ns = clock_now_ns();
     state_set(process, PROCESS_SERVING, 0);
     pthread_mutex_lock(&process->lock);
+    process->is_condemned = false;
     process->epoch = process->last_epoch;
     process->has_served = true;
     pthread_mutex_unlock(&process->lock);
@@ -190,6 +193,32 @@ static bool channel_take(struct process *process, struct channel *channel, take_
     return !is_bad;
 }
 
+/* Not collected, so that its number stays its own until its group was ended. */
+static bool has_ended(const struct process *process)
+{
+    siginfo_t information = {0};
+    if (waitid(P_PID, (id_t)process->pid, &information, WEXITED | WNOHANG | WNOWAIT) != 0)
+        return errno == ECHILD;
+    return information.si_pid == process->pid;
+}
+
+/* A process that ends closes its channels a little before it has ended: that is given a moment to be seen. */
+static void condemn(struct process *process)
+{
+    if (process->condemned_ns == UINT64_MAX)
+        process->condemned_ns = clock_now_ns() + LAST_MOMENT_MS * CLOCK_NS_PER_MS;
+}
+
+static void look_at_condemned(struct process *process)
+{
+    if (process->is_killed || process->state != PROCESS_SERVING || clock_now_ns() < process->condemned_ns ||
+        has_ended(process))
+        return;
+    log_write(GMQ_LOG_ERROR, subject_of(process), "process %d has closed a channel, or spoiled it: it is killed",
+              (int)process->pid);
+    kill_it(process);
+}
+
 static void channel_hear(struct process *process, struct channel *channel, take_function *take)
 {
     uint8_t *room = buffer_reserve(&channel->in, READ_SIZE);
@@ -204,7 +233,9 @@ static void channel_hear(struct process *process, struct channel *channel, take_
             log_write(GMQ_LOG_ERROR, subject_of(process), "its process sent what is no sound message: it is ended");
         kill_it(process);
     }
-    channel_close(channel); /* the process has ended, or will */
+    channel_close(channel);
+    if (process->state == PROCESS_SERVING)
+        condemn(process);
 }
 
 /* How long the lane that waits longest has heard nothing from a process that owes it an answer. */
@@ -263,27 +294,22 @@ static void take_orders(struct process *process)
     bool is_load = process->is_load_wanted && process->state == PROCESS_READY;
     bool is_end = process->is_end_wanted && process->state != PROCESS_ENDING;
     process->is_load_wanted = process->is_load_wanted && !is_load;
+    bool is_condemned = process->is_condemned;
+    process->is_condemned = false;
     pthread_mutex_unlock(&process->lock);
+    if (is_condemned && process->state == PROCESS_SERVING)
+        condemn(process);
     if (is_end)
         end_begin(process);
     else if (is_load && !load(process))
         kill_it(process);
 }
 
-/* Not collected, so that its number stays its own until its group was ended. */
-static bool has_ended(const struct process *process)
-{
-    siginfo_t information = {0};
-    if (waitid(P_PID, (id_t)process->pid, &information, WEXITED | WNOHANG | WNOWAIT) != 0)
-        return errno == ECHILD;
-    return information.si_pid == process->pid;
-}
-
 static int turn_limit_ms(const struct process *process)
 {
     uint64_t now_ns = clock_now_ns(), limit_ms = process->isolated->config.hang_ms / 4 + 1;
     limit_ms = limit_ms < LOOK_MOST_MS ? limit_ms : LOOK_MOST_MS;
-    if (process->handle < 0)
+    if (process->handle < 0 || process->condemned_ns != UINT64_MAX)
         limit_ms = BLIND_WAIT_MS;
     if (process->deadline_ns <= now_ns)
         return 0;
@@ -318,6 +344,7 @@ static void turn(struct process *process)
     take_orders(process);
     if (has_overslept)
         return;
+    look_at_condemned(process);
     look_for_hang(process);
     look_at_deadline(process);
 }
@@ -560,6 +587,14 @@ bool process_has_left(struct process *process, uint64_t epoch)
     bool has_left = process->epoch != epoch;
     pthread_mutex_unlock(&process->lock);
     return has_left;
+}
+
+void process_condemn(struct process *process, uint64_t epoch)
+{
+    pthread_mutex_lock(&process->lock);
+    process->is_condemned = process->is_condemned || process->epoch == epoch;
+    pthread_mutex_unlock(&process->lock);
+    wake_up(process);
 }
 
 void process_lane_left(struct process *process, uint32_t lost)

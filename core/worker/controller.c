@@ -161,7 +161,8 @@ static bool controller_open_loader(struct controller *controller, struct problem
 /* The broker's state and its workers, whose number the configuration says; no threads yet. */
 static bool controller_make_broker(struct controller *controller, struct problems *problems)
 {
-    controller->loop = ev_default_loop(EVFLAG_AUTO | EVFLAG_NOENV);
+    /* Not the default loop: that one collects every child of the process, also those that others wait for. */
+    controller->loop = ev_loop_new(EVFLAG_AUTO | EVFLAG_NOENV);
     controller->broker = broker_new(controller->plan.config->workers, &controller_ways);
     controller->host.broker = controller->broker;
     controller->loader.worker_count = controller->plan.config->workers;
@@ -296,6 +297,8 @@ static void controller_deinit(struct controller *controller)
         job_pool_free(controller->broker->jobs);
     crew_free(controller->crew);
     broker_free(controller->broker);
+    if (controller->loop != NULL)
+        ev_loop_destroy(controller->loop);
     plugin_storage_free(controller->loader.storage);
     if (controller->extension != NULL)
         controller->options->extension->free(controller->extension);
