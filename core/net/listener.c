@@ -291,12 +291,13 @@ void listener_close(struct listener *listener)
 {
     if (listener->family == CONFIG_UNIX)
         unix_socket_remove(listener->bind, listener->unix_device, listener->unix_inode);
-    for (uint32_t i = 0; listener->is_published && i < listener->address_count; i++) {
+    uint32_t published = listener->is_published ? listener->address_count : 0;
+    listener_close_sockets(listener);
+    for (uint32_t i = 0; i < published; i++) { /* what is told is true: the address can be had again */
         char text[ADDRESS_TEXT_SIZE];
         log_write(GMQ_LOG_NOTICE, listener->log_subject, "closed %s",
                   address_text(&listener->addresses[i], text, sizeof(text)));
     }
-    listener_close_sockets(listener);
     listener_unref(listener);
 }
 
