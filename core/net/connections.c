@@ -70,11 +70,28 @@ static void connections_attach_new(struct connections *connections)
     }
 }
 
+/* Whether a listener that connections may have come by is now at another place, or gone. */
+static bool listeners_have_moved(const struct listener_set *previous, const struct listener_set *next)
+{
+    for (size_t i = 0; previous != NULL && i < previous->count; i++) {
+        if (listener_set_index(next, previous->listeners[i]) != i)
+            return true;
+    }
+    return false;
+}
+
+/* Most reloads change nothing that a connection has to know; then a worker with very many doesn't stop to tell each. */
 void connections_adopt(struct connections *connections, const struct listener_set *listeners)
 {
+    uint64_t outgoing_bytes = shard_limits(connections->shard)->outgoing_bytes;
+    bool is_told =
+        listeners_have_moved(connections->listeners, listeners) || outgoing_bytes > connections->outgoing_bytes;
     connections_detach_old(connections, listeners);
     connections->listeners = listeners;
+    connections->outgoing_bytes = outgoing_bytes;
     connections_attach_new(connections);
+    if (!is_told)
+        return;
     for (struct list *link = connections->all.next; link != &connections->all; link = link->next) {
         struct connection *connection = LIST_OBJECT(link, struct connection, link);
         connection->client.listener_index = listener_set_index(listeners, connection->listener);

@@ -23,6 +23,7 @@ struct connections {
     struct list resumed;                  /* connection.resume_link: goes on with what it has read already */
     struct list lingering;                /* lingering.link: the client is gone, last bytes are still on their way */
     const struct listener_set *listeners; /* of the current generation; NULL before the first */
+    uint64_t outgoing_bytes;              /* limits.outgoing_bytes when it was last adopted */
     struct lobby lobby;
     int reserve_descriptor; /* given up to refuse a connection when no other is left; -1 */
     struct log_limiter refused;
