@@ -284,6 +284,19 @@ static void clients_make(struct soak *soak)
     }
 }
 
+/* A mortal's message is its will, which it doesn't send. */
+static void senders_mix(struct soak *soak)
+{
+    soak->senders = allocate(soak->client_count, sizeof *soak->senders);
+    for (uint32_t i = 0; i < soak->client_count; i++) {
+        if (soak->clients[i].streams == 0 || soak->clients[i].role == ROLE_MORTAL)
+            continue;
+        uint32_t place = soak_random(soak, soak->sender_count + 1);
+        soak->senders[soak->sender_count++] = soak->senders[place];
+        soak->senders[place] = i;
+    }
+}
+
 void cast_make(struct soak *soak)
 {
     clients_make(soak);
@@ -292,6 +305,7 @@ void cast_make(struct soak *soak)
     for (uint32_t i = 0; i < soak->client_count; i++)
         inlets_add(soak, i);
     slots_number(soak);
+    senders_mix(soak);
 }
 
 void cast_free(struct soak *soak)
@@ -301,6 +315,7 @@ void cast_free(struct soak *soak)
         free(soak->clients[i].inlets);
     }
     free(soak->clients);
+    free(soak->senders);
     free(soak->streams);
     checker_deinit(&soak->checker);
 }

@@ -119,12 +119,12 @@ static void probe(struct soak *soak, uint64_t now)
 
 static void tell_progress(const struct soak *soak)
 {
-    uint64_t faults = 0;
+    uint64_t faults = 0, sent = soak->sent[0] + soak->sent[1] + soak->sent[2];
     for (int i = 0; i < FAULT_COUNT; i++)
         faults += soak->faults.count[i];
     printf("{\"event\": \"progress\", \"sent\": %llu, \"arrived\": %llu, \"returns\": %llu, \"faults\": %llu}\n",
-           (unsigned long long)(soak->sent[0] + soak->sent[1] + soak->sent[2]), (unsigned long long)soak->arrived,
-           (unsigned long long)soak->returns, (unsigned long long)faults);
+           (unsigned long long)sent, (unsigned long long)soak->arrived, (unsigned long long)soak->returns,
+           (unsigned long long)faults);
     fflush(stdout);
 }
 

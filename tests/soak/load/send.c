@@ -49,11 +49,6 @@ static bool send_one(struct soak *soak, struct client *client, uint64_t now)
     return true;
 }
 
-static bool publishes(const struct client *client)
-{
-    return client->streams > 0 && client->role != ROLE_MORTAL;
-}
-
 /* The stamp has the time of writing: that this process comes late to it is no delay of the broker's. */
 void send_due(struct soak *soak, uint64_t begin_ns, uint64_t now)
 {
@@ -64,10 +59,7 @@ void send_due(struct soak *soak, uint64_t begin_ns, uint64_t now)
         soak->due += due - limit;
     }
     while (soak->due < due) {
-        struct client *client;
-        do
-            client = &soak->clients[soak->next_sender++ % soak->client_count];
-        while (!publishes(client));
+        struct client *client = &soak->clients[soak->senders[soak->next_sender++ % soak->sender_count]];
         if (!send_one(soak, client, now))
             soak->held_back++;
         soak->due++;

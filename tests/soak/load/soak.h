@@ -103,6 +103,8 @@ struct soak {
     uint64_t random;
     uint64_t pace_ns; /* about how long those who come and go stay */
     double rate;
+    uint32_t *senders; /* client numbers, mixed, so that each role and worker always has its turn soon */
+    uint32_t sender_count;
     uint32_t next_sender;
     uint32_t probes[WORKERS_MAX]; /* client number plus 1 */
     uint32_t newest[WORKERS_MAX]; /* marker of each worker */
