@@ -6,11 +6,9 @@
 #include <string.h>
 
 enum {
-    HEARD = 2,        /* streams' owners that a pair, or an absent one, listens to */
-    GROUP_SIZE = 5,   /* members of a shared subscription */
-    KEPT = 4,         /* retained topics of a keeper */
-    PROBES = 24,      /* enough that each of a few workers has one */
-    SLOTS_SHARED = 1, /* a message comes to one member, whichever */
+    HEARD = 2,      /* pairs that a pair, or an absent one, listens to */
+    GROUP_SIZE = 5, /* members of a shared subscription */
+    PROBES = 24     /* enough that each of a few workers has one */
 };
 
 /* Parts of a thousand; pairs are the rest. */
@@ -133,10 +131,11 @@ static void hear(struct soak *soak, uint32_t hearer, uint32_t stream, bool is_sh
     client->inlets = realloc(client->inlets, (client->inlet_count + 1) * sizeof *client->inlets);
     if (client->inlets == NULL)
         fail("out of memory: %u inlets", client->inlet_count);
-    /* The slot is that of the stream's n-th hearer, until all slots are numbered. */
+    /* The slot is that of the stream's n-th hearer, until all slots are numbered. Members share one: a message comes to
+     * one of them. */
     uint32_t place = is_shared ? 0 : soak->streams[stream].hearers;
     client->inlets[client->inlet_count++] = (struct inlet){.stream = stream, .slot = place};
-    soak->streams[stream].hearers = is_shared ? SLOTS_SHARED : place + 1;
+    soak->streams[stream].hearers = place + 1;
 }
 
 static void hear_all_of(struct soak *soak, uint32_t hearer, uint32_t owner, uint8_t least_qos, bool is_shared)
@@ -202,7 +201,6 @@ static void slots_number(struct soak *soak)
 
 /* ---- filters ---- */
 
-static void filter_add(struct bytes *filters, const char *format, uint32_t first) __attribute__((format(printf, 2, 0)));
 static void filter_add(struct bytes *filters, const char *format, uint32_t first)
 {
     char filter[TOPIC_SIZE];

@@ -156,7 +156,7 @@ static void leave_absent(struct soak *soak, struct client *client)
 
 static void leave_fresh(struct soak *soak, struct client *client)
 {
-    for (uint32_t i = 0; i < 4; i++)
+    for (uint32_t i = 0; i < KEPT; i++)
         if (client->wanted[i] > 0)
             faults_add(&soak->faults, FAULT_LOST, 1,
                        "fresh %u did not get the retained message of topic %u, which is %u or later", client->place, i,
@@ -185,8 +185,10 @@ static void step_here(struct soak *soak, struct client *client)
 
 static bool is_served(const struct client *client)
 {
-    return client->is_subscribed &&
-           (client->wanted[0] | client->wanted[1] | client->wanted[2] | client->wanted[3]) == 0;
+    uint32_t wanted = 0;
+    for (uint32_t i = 0; i < KEPT; i++)
+        wanted |= client->wanted[i];
+    return client->is_subscribed && wanted == 0;
 }
 
 void life_step(struct soak *soak, uint64_t now)

@@ -67,7 +67,7 @@ static void judge_retained(struct soak *soak, struct client *client, const struc
 {
     const struct stream *stream = &soak->streams[stamp->stream];
     uint32_t kept = stamp->stream - soak->clients[stream->owner].first_stream;
-    if (soak->clients[stream->owner].role != ROLE_KEEPER || kept >= 4) {
+    if (soak->clients[stream->owner].role != ROLE_KEEPER || kept >= KEPT) {
         faults_add(&soak->faults, FAULT_MISROUTED, 1, "fresh %u got %s", client->place, stream->topic);
         return;
     }

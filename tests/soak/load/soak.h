@@ -12,6 +12,7 @@ enum {
     TOPIC_SIZE = 48,
     PAYLOAD_SIZE = 64, /* the stamp, and the mark of the plugin */
     WINDOW = 8,        /* messages of a client that may be unacknowledged */
+    KEPT = 4,          /* retained topics of a keeper */
     WORKERS_MAX = 64,
     PHASES_MAX = 8
 };
@@ -80,7 +81,8 @@ struct client {
     uint8_t *received;    /* bit by packet identifier: QoS 2, not yet released */
     struct inlet *inlets; /* sorted by stream */
     uint32_t inlet_count;
-    uint32_t wanted[4]; /* a fresh one: the least number of each retained topic, plus 1; 0: has come or isn't needed */
+    uint32_t
+        wanted[KEPT];   /* a fresh one: the least number of each retained topic, plus 1; 0: has come or isn't needed */
     uint64_t pinged_ns; /* 0: no answer is awaited */
     uint32_t turns;     /* how often it has come */
 };
