@@ -27,6 +27,7 @@ static uint32_t number_of(const gmq_call *call)
 static gmq_verdict fault(gmq_call *call)
 {
     gmq_verdict verdict = call->route->steps[call->step].entry->on_fault;
+    route_fault(call);
     if (verdict == GMQ_NEXT)
         return verdict;
     const char *text = "the plugin is not available";

@@ -147,8 +147,11 @@ static void event_fail(struct pending *pending)
 
 void pending_fail(struct pending *pending)
 {
-    if (pending->deferral == NULL)
+    if (pending->deferral == NULL) {
         event_fail(pending);
-    else
-        pending_settle(pending, pending->on_fault, GMQ_REASON_IMPLEMENTATION_SPECIFIC_ERROR, "the plugin has failed");
+        return;
+    }
+    if (pending->deferral->is_started)
+        route_fault(&pending->deferral->call);
+    pending_settle(pending, pending->on_fault, GMQ_REASON_IMPLEMENTATION_SPECIFIC_ERROR, "the plugin has failed");
 }

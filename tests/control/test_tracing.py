@@ -16,6 +16,7 @@ pytestmark = pytest.mark.ours("graftctl is ours")
 # Answers what the payload says.
 OBEDIENT = """
 #include <graftmq/plugin.h>
+#include <stdlib.h>
 GMQ_PLUGIN("obedient", "1.0");
 
 static gmq_verdict on_publish(gmq_call *call, gmq_publish *packet)
@@ -23,6 +24,8 @@ static gmq_verdict on_publish(gmq_call *call, gmq_publish *packet)
     gmq_view payload = gmq_publish_payload(packet);
     if (gmq_view_equals(payload, "reject"))
         return gmq_reject(call, GMQ_REASON_NOT_AUTHORIZED, "told to");
+    if (gmq_view_equals(payload, "die"))
+        abort();
     if (gmq_view_equals(payload, "defer")) {
         (void)gmq_defer(call, 30, GMQ_NEXT);
         return GMQ_DEFER;
@@ -197,3 +200,32 @@ def test_a_new_generation_counts_anew(obedient, control):
     obedient.connect().ping()
     obedient.expect_reload({**obedient.config, "limits": {"topic_levels": 50}})
     assert sum(line["calls"] for line in control.lines("routes")) == 0
+
+
+def test_calls_that_an_isolated_plugin_could_not_answer_are_counted(start_broker, tmp_path):
+    path = compile_plugin(tmp_path / "obedient.so", OBEDIENT)
+    broker = start_broker(plugins={**standard_config()["plugins"], "obedient": {"path": str(path), "isolate": True}},
+                          routes={"PUBLISH": [{"handler": "obedient:on_publish", "on_fault": "next"}, "broker:on_publish"]})
+    control = Control(broker)
+    client = broker.connect()
+    client.subscribe(("told/a", 1))
+    client.publish("told/a", b"die", 1)
+    client.expect_publish("told/a", b"die", 1)
+    line = {line["plugin"]: line for line in control.lines("plugins")}["obedient"]
+    assert line["faults"] == 1 and line["calls"] == 1
+    assert "1 failed" in control.run("plugins").stdout
+
+
+def test_an_isolated_plugin_is_brought_back_by_a_rollback(start_broker, tmp_path):
+    path = compile_plugin(tmp_path / "obedient.so", OBEDIENT)
+    broker = start_broker(plugins={**standard_config()["plugins"], "obedient": {"path": str(path), "isolate": True}},
+                          routes={"PUBLISH": ["obedient:on_publish", "broker:on_publish"]})
+    control = Control(broker)
+    compile_plugin(path, OBEDIENT.replace('"1.0"', '"1.1"'))
+    control.run("reload")
+    path.unlink()
+    assert "obedient 1.1 -> 1.0" in control.run("rollback").stdout
+    client = broker.connect()
+    client.publish("told/a", b"x", 1)
+    line = {line["plugin"]: line for line in control.lines("plugins")}["obedient"]
+    assert (line["version"], line["calls"]) == ("1.0", 1)

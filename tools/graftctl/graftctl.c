@@ -22,7 +22,7 @@ const struct command commands[] = {
      "what was loaded counts. And of all its handlers, since this generation began: calls, verdicts, durations\n"
      "(\"up to\", from a histogram of powers of two), and calls over their budget (slow), deferred verdicts that did "
      "not\n"
-     "come in time (late), calls that an isolated plugin could not answer (faults).\n",
+     "come in time (late), calls that an isolated plugin could not answer (failed).\n",
      run_plugins, TAKES_NAMES},
     {"clients", "[CLIENT]", "who is connected",
      "All clients, or the one of this name, with their address, protocol version and what waits for them.\n",

@@ -78,13 +78,13 @@ static void cell_verdicts(const json_t *line, const char *key, char *text, size_
     }
 }
 
-/* What went wrong, as "2 slow, 1 late, 4 faults". */
+/* What went wrong, as "2 slow, 1 late, 4 failed". */
 static void cell_trouble(const json_t *line, const char *key, char *text, size_t size)
 {
     static const struct {
         const char *key;
         const char *name;
-    } kinds[] = {{"overruns", "slow"}, {"timeouts", "late"}, {"faults", "faults"}};
+    } kinds[] = {{"overruns", "slow"}, {"timeouts", "late"}, {"faults", "failed"}};
     size_t used = 0;
     (void)key;
     text[0] = '\0';
