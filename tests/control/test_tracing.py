@@ -13,11 +13,22 @@ from harness.plugins import compile_plugin
 
 pytestmark = pytest.mark.ours("graftctl is ours")
 
-# Answers what the payload says.
+# Answers what the payload says. What it defers it resumes when it is unloaded, long after the time limit.
 OBEDIENT = """
 #include <graftmq/plugin.h>
+#include <stdatomic.h>
 #include <stdlib.h>
-GMQ_PLUGIN("obedient", "1.0");
+
+static gmq_deferral *deferrals[64];
+static atomic_uint count;
+
+static void unload(gmq_plugin *plugin)
+{
+    (void)plugin;
+    for (unsigned i = 0; i < count; i++)
+        gmq_resume(deferrals[i], GMQ_NEXT);
+}
+GMQ_PLUGIN_WITH("obedient", "1.0", NULL, unload);
 
 static gmq_verdict on_publish(gmq_call *call, gmq_publish *packet)
 {
@@ -27,7 +38,7 @@ static gmq_verdict on_publish(gmq_call *call, gmq_publish *packet)
     if (gmq_view_equals(payload, "die"))
         abort();
     if (gmq_view_equals(payload, "defer")) {
-        (void)gmq_defer(call, 30, GMQ_NEXT);
+        deferrals[atomic_fetch_add(&count, 1)] = gmq_defer(call, 30, GMQ_NEXT);
         return GMQ_DEFER;
     }
     return GMQ_NEXT;
