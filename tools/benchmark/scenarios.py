@@ -20,6 +20,7 @@ TABLES = {
     "memory": Table("Memory of each", "bytes"),
     "making": Table("CPU time to make each", "µs"),
     "handlers": Table("CPU time for each message with handlers before the standard one", "ns"),
+    "growth": Table("CPU time for each message, or to make each, as their number grows", "µs"),
     "reload": Table("Reload of all plugins while messages pass", "ms"),
 }
 
@@ -34,6 +35,7 @@ DESCRIPTIONS = {
     "latency": "100 publishers, each to one subscriber, at fixed rates",
     "connections": "idle connections: how fast, and how large",
     "memory": "sessions, subscriptions and retained messages: how large",
+    "growth": "the same with 100 to 1,000,000 subscriptions and retained messages, and 10,000 connections",
     "handlers": "GraftMQ alone: a handler's call, a route of 10 handlers, a deferred verdict",
     "reload": "GraftMQ alone: how long a reload takes, and what it does to latency",
 }
@@ -62,10 +64,11 @@ class Scale:
     retained: int
     filters: int
     rates: tuple
+    growth: tuple
 
 
-FULL = Scale(1500, 500, 10000, 20000, 100000, 100000, 100000, (1000, 10000))
-QUICK = Scale(300, 100, 1000, 1000, 5000, 5000, 10000, (1000,))
+FULL = Scale(1500, 500, 10000, 20000, 100000, 100000, 100000, (1000, 10000), (100, 1000, 10000, 100000, 1000000))
+QUICK = Scale(300, 100, 1000, 1000, 5000, 5000, 10000, (1000,), (100, 1000))
 
 
 def traffic(scenario, label, qos, pattern, publishers, subscribers, **more):
@@ -96,12 +99,26 @@ def all_cases(scale):
     cases.append(Case("memory", "session without connection", "sessions", {"count": scale.sessions}))
     cases.append(Case("memory", "subscription", "subscriptions", {"count": scale.subscriptions}))
     cases.append(Case("memory", "retained message of 64 bytes", "retained", {"count": scale.retained}))
-    return cases + handler_cases() + reload_cases()
+    return cases + growth_cases(scale) + handler_cases() + reload_cases()
 
 
 def connections(scale):
     """As many as the system lets one process have, up to what is wanted."""
     return min(scale.connections, resource.getrlimit(resource.RLIMIT_NOFILE)[1] - 200)
+
+
+def growth_cases(scale):
+    cases = [Case("growth", f"a message that 5 of {count:,} wildcards match", "traffic",
+                  {"qos": 0, "pattern": "wildcards", "publishers": min(50, count // 10), "subscribers": min(500, count // 5),
+                   "filters": count})
+             for count in scale.growth]
+    # One message at a time for each publisher: how many of them share a system call would be another question.
+    for pairs in sorted({min(count, connections(scale)) // 2 for count in scale.growth}):
+        cases.append(Case("growth", f"a message among {2 * pairs:,} connections and {pairs:,} topics", "traffic",
+                          {"qos": 0, "pattern": "pairs", "publishers": pairs, "subscribers": pairs, "window": 1}))
+    return cases + [Case("growth", f"{each} after {count:,}", what, {"count": count})
+                    for each, what in (("a subscription", "subscriptions"), ("a retained message", "retained"))
+                    for count in scale.growth]
 
 
 def handler_cases():
@@ -119,6 +136,8 @@ def reload_cases():
 
 def figures_of(case, result):
     """(table, row, value) of each figure that a run gives."""
+    if case.scenario == "growth":
+        return [("growth", case.label, result["cpu_us_per_message" if case.what == "traffic" else "cpu_us_each"])]
     if case.scenario == "handlers":
         return [("handlers", case.label, result["cpu_us_per_message"] * 1000)]
     if case.scenario == "reload":
