@@ -1,4 +1,5 @@
-/* graftmq/client.h in the process of an isolated plugin: what came along with the call, and what the broker is asked. */
+/* graftmq/client.h in the process of an isolated plugin: what came along with the call, and what the broker is asked.
+ */
 #include "host/host.h"
 
 gmq_view gmq_client_identifier(const gmq_client *client)

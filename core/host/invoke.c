@@ -40,8 +40,8 @@ struct invocation *invocation_begin(struct lane *lane)
         return NULL;
     invocation->id = 0;
     invocation->packet = gmq_view_make(NULL, 0);
-    invocation->call = (gmq_call){
-        .worker = lane->worker, .shard = lane, .arena = &invocation->arena, .plugin = host.plugin};
+    invocation->call =
+        (gmq_call){.worker = lane->worker, .shard = lane, .arena = &invocation->arena, .plugin = host.plugin};
     return invocation;
 }
 

@@ -62,8 +62,7 @@ static void *work_off(void *data)
 /* Under the lock. False: there is no thread at all. */
 static bool thread_add(void)
 {
-    if (idle == 0 && thread_count < THREADS_MAX &&
-        pthread_create(&threads[thread_count], NULL, work_off, NULL) == 0)
+    if (idle == 0 && thread_count < THREADS_MAX && pthread_create(&threads[thread_count], NULL, work_off, NULL) == 0)
         thread_count++;
     return thread_count > 0;
 }

@@ -11,9 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-struct host host = {.control = MESSAGE_CONTROL_DESCRIPTOR,
-                    .requests = -1,
-                    .request_lock = PTHREAD_MUTEX_INITIALIZER};
+struct host host = {.control = MESSAGE_CONTROL_DESCRIPTOR, .requests = -1, .request_lock = PTHREAD_MUTEX_INITIALIZER};
 
 enum { DESCRIPTORS_MAX = CONFIG_WORKERS_MAX + 1, NOTHING_TO_DO = 2 };
 
@@ -40,10 +38,8 @@ static bool sockets_read(struct message_header *header)
         char room[CMSG_SPACE(sizeof(beginning.descriptors))];
     } ancillary;
     struct iovec bytes = {.iov_base = header, .iov_len = sizeof *header};
-    struct msghdr message = {.msg_iov = &bytes,
-                             .msg_iovlen = 1,
-                             .msg_control = &ancillary,
-                             .msg_controllen = sizeof ancillary};
+    struct msghdr message = {
+        .msg_iov = &bytes, .msg_iovlen = 1, .msg_control = &ancillary, .msg_controllen = sizeof ancillary};
     ssize_t count;
     do {
         count = recvmsg(host.control, &message, MSG_CMSG_CLOEXEC | MSG_WAITALL);

@@ -49,19 +49,19 @@ struct lane {
     struct process *process;
     struct shard *shard; /* NULL until it was first used */
     uint32_t worker;
-    int descriptor;           /* -1: closed */
-    uint64_t epoch;           /* of the process that is, or was, at the other end */
-    bool is_ended;            /* nothing is to be attached any more */
+    int descriptor; /* -1: closed */
+    uint64_t epoch; /* of the process that is, or was, at the other end */
+    bool is_ended;  /* nothing is to be attached any more */
     ev_io io;
     struct list dirty; /* of the worker, if it has output: see isolation_flush */
     struct buffer out;
     size_t sent; /* of `out` */
     struct buffer in;
-    size_t taken; /* of `in` */
+    size_t taken;     /* of `in` */
     bool is_handling; /* its messages are being handled: they must stay where they are */
     struct list pending;
     uint32_t pending_count;
-    uint32_t owed; /* of them, without those that the plugin has deferred */
+    uint32_t owed;                         /* of them, without those that the plugin has deferred */
     const struct gmq_settings **arguments; /* that the process knows */
     size_t argument_count;
     atomic_uint_fast64_t silent_since_ns; /* it owes us an answer, and has said nothing since; 0: it owes none */
@@ -74,7 +74,7 @@ struct lane {
 void lane_init(struct lane *lane, struct isolated *isolated, uint32_t worker);
 void lane_deinit(struct lane *lane);
 bool lane_is_ready(struct lane *lane, struct shard *shard); /* attaches it if it can be */
-void lane_look(struct lane *lane);                          /* any thread: closed or attached, whichever it is time for */
+void lane_look(struct lane *lane);  /* any thread: closed or attached, whichever it is time for */
 void lane_leave(struct lane *lane); /* any thread: closed for good */
 void lane_close(struct lane *lane); /* what it has not answered fails. The worker's thread, or none is left */
 /* Sends a packet, an event or a posted function. NULL, and nothing sent: memory or the bounds of the lane are out. */
@@ -82,8 +82,8 @@ struct pending *lane_call(struct lane *lane, const gmq_call *call, uint32_t numb
 struct pending *lane_event(struct lane *lane, const gmq_call *call, uint32_t number);
 struct pending *lane_posted(struct lane *lane, const gmq_call *call, uint64_t token);
 
-/* The packet that is the rest of a message, in the arena. `original`, or NULL, is the one that it is a changed version of
- * if it has the same type: what a handler can't change is as it was there. NULL: it is none. */
+/* The packet that is the rest of a message, in the arena. `original`, or NULL, is the one that it is a changed version
+ * of if it has the same type: what a handler can't change is as it was there. NULL: it is none. */
 struct gmq_packet *lane_packet(struct arena *arena, struct record_reader *reader, const struct gmq_packet *original);
 
 /* facts.c: what a message says of a client. */
@@ -126,23 +126,23 @@ struct process {
     uint64_t back_off_ms;
     uint64_t last_epoch;
     uint64_t condemned_ns; /* when it must have ended that has left a channel; UINT64_MAX: none has been left */
-    bool is_killed; /* by us: it was told why already */
+    bool is_killed;        /* by us: it was told why already */
 
     /* Under the lock. */
     pthread_mutex_t lock;
     pthread_cond_t changed;
     enum process_state state;
-    bool is_condemned;        /* a worker has lost its lane to it */
-    bool is_load_wanted;      /* orders of the controller */
+    bool is_condemned;   /* a worker has lost its lane to it */
+    bool is_load_wanted; /* orders of the controller */
     bool is_end_wanted;
-    bool has_served;          /* the controller waits no more for what becomes of it */
-    bool is_over;             /* the first start, or load, has come to an end */
-    gmq_status load_status;   /* what the load function answered */
-    char problem[512];        /* what is wrong with it; empty: nothing */
-    uint64_t epoch;                      /* of the process that serves; 0: none does */
-    int ends[BROKER_WORKERS_MAX];        /* of its lanes, until they are attached; -1 */
-    uint32_t attached;                   /* lanes, to any epoch */
-    uint64_t lost;                       /* calls that its last end left without an answer */
+    bool has_served;              /* the controller waits no more for what becomes of it */
+    bool is_over;                 /* the first start, or load, has come to an end */
+    gmq_status load_status;       /* what the load function answered */
+    char problem[512];            /* what is wrong with it; empty: nothing */
+    uint64_t epoch;               /* of the process that serves; 0: none does */
+    int ends[BROKER_WORKERS_MAX]; /* of its lanes, until they are attached; -1 */
+    uint32_t attached;            /* lanes, to any epoch */
+    uint64_t lost;                /* calls that its last end left without an answer */
 
     atomic_uint_fast64_t faults;
     atomic_int number_shown; /* the pid, for others; 0: none */
@@ -160,7 +160,7 @@ bool process_await_start(struct process *process); /* false: process.problem say
 bool process_load(struct process *process);        /* the same, or load_status */
 void process_end(struct process *process);         /* lanes are closed; ends it, and frees what it has */
 bool process_take_end(struct process *process, struct lane *lane); /* gives the lane its socket, if one is there */
-bool process_has_left(struct process *process, uint64_t epoch); /* that one doesn't serve any more */
+bool process_has_left(struct process *process, uint64_t epoch);    /* that one doesn't serve any more */
 /* Its lane is at an end, or what came was no message: if it still lives it is ended. */
 void process_condemn(struct process *process, uint64_t epoch);
 void process_lane_left(struct process *process, uint32_t lost);
@@ -181,7 +181,8 @@ struct isolated {
     uint32_t worker_count;
 };
 
-/* isolation.c: on a worker, for a process that was started anew: what START and WORKER_START callbacks the plugin has. */
+/* isolation.c: on a worker, for a process that was started anew: what START and WORKER_START callbacks the plugin has.
+ */
 void isolated_call_start(struct isolated *isolated, struct shard *shard);
 
 /* isolation.c: takes what a process says of the plugin. False, with the reason in `problem`, if it is another one than

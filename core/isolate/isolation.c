@@ -112,8 +112,7 @@ static bool export_take(struct record_reader *reader, gmq_record_callback *recor
                     (kind == GMQ_RECORD_CALLBACK && number < CONFIG_EVENTS);
     if (reader->is_bad || !is_known)
         return false;
-    record->record =
-        (gmq_record){GMQ_RECORD_MAGIC, kind, number, sizeof(gmq_record_callback), copy_view(name)};
+    record->record = (gmq_record){GMQ_RECORD_MAGIC, kind, number, sizeof(gmq_record_callback), copy_view(name)};
     /* All function pointers have one size here; the routes call each as what its record says. */
     if (kind == GMQ_RECORD_HANDLER)
         memcpy(&record->function, &(route_function *){handle}, sizeof record->function);

@@ -239,8 +239,8 @@ struct gmq_packet *lane_packet(struct arena *arena, struct record_reader *reader
     const uint8_t *bytes = record_take(reader, length);
     const char *copy = bytes != NULL ? arena_copy(arena, bytes, length) : NULL;
     struct gmq_packet *packet = copy != NULL ? packet_flat_read(gmq_view_make(copy, length), arena) : NULL;
-    bool is_sound = packet != NULL && (original == NULL || packet->type != original->type ||
-                                       packet_keep_identity(packet, original));
+    bool is_sound = packet != NULL &&
+                    (original == NULL || packet->type != original->type || packet_keep_identity(packet, original));
     return is_sound ? packet : NULL;
 }
 

@@ -1,5 +1,6 @@
-/* What a handler in another process does on the broker's state: each operation is a function of graftmq/, called here on
- * the worker in the handler's stead. What it may not be given is looked at before: the process may have gone wrong. */
+/* What a handler in another process does on the broker's state: each operation is a function of graftmq/, called here
+ * on the worker in the handler's stead. What it may not be given is looked at before: the process may have gone wrong.
+ */
 #include "base/text.h"
 #include "broker/session.h"
 #include "isolate/isolated.h"
@@ -58,8 +59,8 @@ static void do_send(struct work *work)
 {
     struct gmq_packet *packet = work_packet(work, 0);
     if (packet != NULL)
-        answer_status(work, work->call->client != NULL ? gmq_send(work->call, work->call->client, packet)
-                                                       : GMQ_ERROR_STATE);
+        answer_status(work,
+                      work->call->client != NULL ? gmq_send(work->call, work->call->client, packet) : GMQ_ERROR_STATE);
 }
 
 static void do_deliver(struct work *work)
@@ -139,8 +140,9 @@ static void read_subscription(struct work *work, gmq_subscription *subscription)
     subscription->retain_handling = record_read_u8(reader);
     subscription->identifier = record_read_u32(reader);
     gmq_view filter = subscription->topic_filter;
-    record_require(reader, filter.length > 0 && filter.length <= UINT16_MAX && text_is_utf8(filter.data, filter.length) &&
-                               topic_is_filter(filter) && subscription->maximum_qos <= 2);
+    record_require(reader, filter.length > 0 && filter.length <= UINT16_MAX &&
+                               text_is_utf8(filter.data, filter.length) && topic_is_filter(filter) &&
+                               subscription->maximum_qos <= 2);
 }
 
 static void do_subscribe(struct work *work)
@@ -239,8 +241,8 @@ static void do_set_session_bytes(struct work *work)
     const struct gmq_client *client = work->call->client;
     if (work->reader->is_bad)
         return;
-    struct gmq_client shell = {
-        .session = client != NULL ? client->session : session_find(work->lane->shard, identifier)};
+    struct gmq_client shell = {.session =
+                                   client != NULL ? client->session : session_find(work->lane->shard, identifier)};
     answer_status(work, gmq_session_set_bytes(work->call, &shell, bytes));
 }
 
@@ -307,31 +309,24 @@ static bool work_run(struct work *work)
 
 /* The call as the plugin would have it in this process. Where the client has gone it has none: messages can still be
  * delivered, as a handler that had been faster would have delivered them. */
-static gmq_call call_of(const struct lane *lane, const struct pending *pending)
+static void call_begin(const struct lane *lane, const struct pending *pending, gmq_call *call)
 {
-    struct shard *shard = lane->shard;
-    gmq_call call = {.generation = shard->generation,
-                     .worker = shard->index,
-                     .shard = shard,
-                     .arena = &shard->arena,
-                     .plugin = lane->isolated->plugin};
-    if (pending != NULL && pending->deferral != NULL) {
-        call = pending->deferral->call;
-        call.client = pending->deferral->is_over ? NULL : call.client;
-        call.deferral = NULL;
-    } else if (pending != NULL) {
-        call.client = pending->client;
-    }
-    if (call.client != NULL && call.client->state == CLIENT_CLOSING && pending->deferral != NULL)
-        call.client = NULL;
-    return call;
+    shard_call_begin(lane->shard, call, pending != NULL ? pending->client : NULL);
+    call->plugin = lane->isolated->plugin;
+    if (pending == NULL || pending->deferral == NULL || !pending->deferral->is_started)
+        return;
+    bool is_over = pending->deferral->is_over || pending->deferral->call.client->state == CLIENT_CLOSING;
+    *call = pending->deferral->call;
+    call->generation = lane->shard->generation; /* that of a call which is over may be gone */
+    call->client = is_over ? NULL : call->client;
+    call->deferral = NULL;
 }
 
 bool operation_do(struct lane *lane, struct pending *pending, struct record_reader *reader, struct buffer *reply)
 {
-    gmq_call call = call_of(lane, pending);
+    gmq_call call;
     struct work work = {.lane = lane, .pending = pending, .call = &call, .reader = reader, .reply = reply};
-    lane->shard->call_depth++;
+    call_begin(lane, pending, &call);
     bool is_sound = work_run(&work);
     shard_call_end(lane->shard);
     return is_sound;

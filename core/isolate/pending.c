@@ -53,7 +53,8 @@ struct pending *pending_new(struct lane *lane)
     table->slots[slot] = pending;
     table->used++;
     pending->id = MESSAGE_CALL_MARK | (uint64_t)lane->worker << MESSAGE_CALL_WORKER_SHIFT |
-                  (table->serial++ << MESSAGE_CALL_SERIAL_SHIFT & ((UINT64_C(1) << MESSAGE_CALL_WORKER_SHIFT) - 1)) | slot;
+                  (table->serial++ << MESSAGE_CALL_SERIAL_SHIFT & ((UINT64_C(1) << MESSAGE_CALL_WORKER_SHIFT) - 1)) |
+                  slot;
     pending->lane = lane;
     pending->plugin = lane->isolated->plugin;
     pending->on_fault = GMQ_REJECT;
@@ -151,7 +152,7 @@ void pending_fail(struct pending *pending)
         event_fail(pending);
         return;
     }
-    if (pending->deferral->is_started)
+    if (pending->deferral->is_started && !pending->deferral->is_over)
         route_fault(&pending->deferral->call);
     pending_settle(pending, pending->on_fault, GMQ_REASON_IMPLEMENTATION_SPECIFIC_ERROR, "the plugin has failed");
 }

@@ -269,8 +269,9 @@ static void look_at_deadline(struct process *process)
         return;
     char problem[160];
     snprintf(problem, sizeof problem,
-             process->state == PROCESS_ENDING ? "its process did not end within %u ms after it was told to: it is killed"
-                                              : "its process was not ready within %u ms (isolate.start_ms): it is killed",
+             process->state == PROCESS_ENDING
+                 ? "its process did not end within %u ms after it was told to: it is killed"
+                 : "its process was not ready within %u ms (isolate.start_ms): it is killed",
              process->state == PROCESS_ENDING ? process->isolated->config.hang_ms : process->isolated->config.start_ms);
     log_write(GMQ_LOG_ERROR, subject_of(process), "%s", problem);
     controller_answer(process, problem);

@@ -260,8 +260,8 @@ static uint32_t count_read(struct record_reader *reader, size_t smallest)
 
 static bool options_are_valid(unsigned options)
 {
-    const unsigned known = SUBSCRIBE_QOS_MASK | SUBSCRIBE_NO_LOCAL | SUBSCRIBE_RETAIN_AS_PUBLISHED |
-                           SUBSCRIBE_RETAIN_HANDLING_MASK;
+    const unsigned known =
+        SUBSCRIBE_QOS_MASK | SUBSCRIBE_NO_LOCAL | SUBSCRIBE_RETAIN_AS_PUBLISHED | SUBSCRIBE_RETAIN_HANDLING_MASK;
     unsigned retain_handling = (options & SUBSCRIBE_RETAIN_HANDLING_MASK) >> SUBSCRIBE_RETAIN_HANDLING_SHIFT;
     return (options & ~known) == 0 && (options & SUBSCRIBE_QOS_MASK) <= 2 && retain_handling <= RETAIN_HANDLING_MAX;
 }
@@ -326,9 +326,9 @@ static const struct {
     void (*write)(struct buffer *out, const struct gmq_packet *packet);
     read_function *read;
 } bodies[16] = {
-    [GMQ_CONNECT] = {connect_write, connect_read},       [GMQ_CONNACK] = {connack_write, connack_read},
-    [GMQ_PUBLISH] = {publish_write, publish_read},       [GMQ_SUBSCRIBE] = {subscribe_write, subscribe_read},
-    [GMQ_SUBACK] = {suback_write, suback_read},          [GMQ_UNSUBSCRIBE] = {unsubscribe_write, unsubscribe_read},
+    [GMQ_CONNECT] = {connect_write, connect_read},    [GMQ_CONNACK] = {connack_write, connack_read},
+    [GMQ_PUBLISH] = {publish_write, publish_read},    [GMQ_SUBSCRIBE] = {subscribe_write, subscribe_read},
+    [GMQ_SUBACK] = {suback_write, suback_read},       [GMQ_UNSUBSCRIBE] = {unsubscribe_write, unsubscribe_read},
     [GMQ_UNSUBACK] = {unsuback_write, unsuback_read},
 };
 

@@ -4,8 +4,8 @@
 #include "base/memory.h"
 #include "plugin/config_lease.h"
 #include "plugin/generation_resolve.h"
-#include "plugin/host.h"
 #include "plugin/handler_statistics.h"
+#include "plugin/host.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -95,8 +95,8 @@ static struct gmq_plugin *plugin_begin(struct generation_loader *loader, struct 
     config_place_text(generation->config, &definition->place, place, sizeof(place));
     announce(generation, definition->name, "open");
     bool is_isolated = definition->isolation.processes != 0 && loader->host != NULL && loader->host->isolation != NULL;
-    struct library *library = is_isolated ? library_hold(copy, definition->path)
-                                          : library_open(copy, definition->path, place, problems);
+    struct library *library =
+        is_isolated ? library_hold(copy, definition->path) : library_open(copy, definition->path, place, problems);
     if (library == NULL && is_isolated)
         problems_add(problems, "%s: memory is out", place);
     if (library == NULL)

@@ -9,8 +9,9 @@
 
 static bool isolation_same(const struct config_isolation *left, const struct config_isolation *right)
 {
-    return left->processes == right->processes && left->start_ms == right->start_ms && left->hang_ms == right->hang_ms &&
-           left->pending_calls == right->pending_calls && left->pending_bytes == right->pending_bytes;
+    return left->processes == right->processes && left->start_ms == right->start_ms &&
+           left->hang_ms == right->hang_ms && left->pending_calls == right->pending_calls &&
+           left->pending_bytes == right->pending_bytes;
 }
 
 static struct gmq_plugin *plugin_same(const struct generation *previous, const struct config_plugin *definition,

@@ -57,7 +57,9 @@ def configuration(case, options, folder):
     shutil.copy(options.build / "plugins/broker.so", plugins["broker"])
     shutil.copy(options.build / "tools/benchmark/toll.so", plugins["toll"])
     route = [f"toll:{handler}" for handler in case.handlers] + ["broker:on_publish"]
-    return {"plugins": {name: {"path": str(path)} for name, path in plugins.items()},
+    definitions = {name: {"path": str(path)} for name, path in plugins.items()}
+    definitions["toll"]["isolate"] = case.is_isolated
+    return {"plugins": definitions,
             "routes": {"PUBLISH": route}}, list(plugins.values())
 
 

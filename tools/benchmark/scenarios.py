@@ -37,6 +37,7 @@ DESCRIPTIONS = {
     "memory": "sessions, subscriptions and retained messages: how large",
     "growth": "the same with 100 to 1,000,000 subscriptions and retained messages, and 10,000 connections",
     "handlers": "GraftMQ alone: a handler's call, a route of 10 handlers, a deferred verdict",
+    "isolation": "GraftMQ alone: a handler in the broker's process, and in one of its own",
     "reload": "GraftMQ alone: how long a reload takes, and what it does to latency",
 }
 
@@ -51,6 +52,7 @@ class Case:
     is_ours_alone: bool = False
     handlers: list = dataclasses.field(default_factory=list)  # of the plugin toll, before the standard one
     reloads: bool = False
+    is_isolated: bool = False  # the plugin toll
 
 
 @dataclasses.dataclass
@@ -99,7 +101,7 @@ def all_cases(scale):
     cases.append(Case("memory", "session without connection", "sessions", {"count": scale.sessions}))
     cases.append(Case("memory", "subscription", "subscriptions", {"count": scale.subscriptions}))
     cases.append(Case("memory", "retained message of 64 bytes", "retained", {"count": scale.retained}))
-    return cases + growth_cases(scale) + handler_cases() + reload_cases()
+    return cases + growth_cases(scale) + handler_cases() + isolation_cases() + reload_cases()
 
 
 def connections(scale):
@@ -128,6 +130,14 @@ def handler_cases():
                                     ("verdict deferred to the thread pool", ["on_defer_to_pool"]))]
 
 
+def isolation_cases():
+    """At full speed, and the latency at a speed that both can hold."""
+    return [Case("isolation", f"a handler {where}, QoS {qos}", "traffic",
+                 {"qos": qos, "publishers": 100, "subscribers": 100, **more}, True, ["on_pass"], is_isolated=is_isolated)
+            for qos in (0, 1) for more in ({}, {"rate": 5000})
+            for where, is_isolated in (("in the broker", False), ("isolated", True))]
+
+
 def reload_cases():
     load = {"qos": 1, "publishers": 20, "subscribers": 20, "rate": 2000}
     return [Case("reload", "without reloads", "traffic", load, True, ["on_pass"]),
@@ -144,7 +154,7 @@ def figures_of(case, result):
         figures = [("reload", f"latency {name}, {case.label}", result[f"latency_{key}_us"] / 1000)
                    for name, key in (("median", "p50"), ("99 %", "p99"), ("longest", "max"))]
         return figures + [("reload", row, value) for row, value in result.get("reloads", {}).items()]
-    if case.scenario == "latency":
+    if case.scenario == "latency" or (case.scenario == "isolation" and "rate" in case.arguments):
         return [("latency", f"{case.label}, {name}", result[f"latency_{key}_us"])
                 for name, key in (("median", "p50"), ("99 %", "p99"), ("99.9 %", "p999"))]
     if case.what == "traffic":
