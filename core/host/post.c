@@ -48,19 +48,21 @@ gmq_status gmq_post(gmq_plugin *plugin, uint32_t worker, gmq_posted_function *fu
     return GMQ_OK;
 }
 
-static struct outbound *outbound_add(gmq_posted_function *function, void *data)
+/* Its token; 0: memory is out. It may be run, and freed, as soon as the broker knows the token. */
+static uint64_t outbound_add(gmq_posted_function *function, void *data)
 {
     struct outbound *outbound = mem_alloc_zero(1, sizeof *outbound);
     if (outbound == NULL)
-        return NULL;
+        return 0;
     outbound->function = function;
     outbound->data = data;
     pthread_mutex_lock(&outbound_lock);
-    outbound->token = ++last_token;
+    uint64_t token = ++last_token;
+    outbound->token = token;
     outbound->next = outbounds;
     outbounds = outbound;
     pthread_mutex_unlock(&outbound_lock);
-    return outbound;
+    return token;
 }
 
 static struct outbound *outbound_take(uint64_t token)
@@ -83,10 +85,9 @@ gmq_status gmq_post_to_client(gmq_plugin *plugin, gmq_view client_identifier, gm
     (void)plugin;
     if (function == NULL)
         return GMQ_ERROR_ARGUMENT;
-    struct outbound *outbound = outbound_add(function, data);
-    if (outbound == NULL)
+    uint64_t token = outbound_add(function, data);
+    if (token == 0)
         return GMQ_ERROR_MEMORY;
-    uint64_t token = outbound->token; /* it may be run, and freed, as soon as it is sent */
     size_t begin = request_begin(MESSAGE_POST_TO_CLIENT, token);
     record_view(&host.request, client_identifier);
     if (!request_send(begin, true, &status, &nothing))
