@@ -21,7 +21,9 @@ void print_lines(const json_t *line, const char *key, const char *before)
     size_t index;
     fflush(stdout);
     json_array_foreach(json_object_get(line, key), index, text)
+    {
         fprintf(stderr, "graftctl: %s%s\n", before, json_string_value(text));
+    }
     if (json_is_integer(json_object_get(line, "left_out")))
         fprintf(stderr, "graftctl: and %lld more\n", (long long)json_integer_value(json_object_get(line, "left_out")));
 }
@@ -58,9 +60,10 @@ json_t *answer_end(const struct request *request, int *code)
 
 int answer_list(const struct request *request, const struct table_column *columns, const char *name)
 {
-    struct table table = {.columns = columns};
+    struct table table;
     int code = EXIT_REFUSED;
     json_t *line;
+    table_init(&table, columns);
     while ((line = answer_next(request, NULL, &code)) != NULL) {
         if (request->is_names) {
             print_safely(line_text(line, name));

@@ -170,7 +170,7 @@ static void read_operands(struct command_line *line, int count, char **operands)
             print_help();
         exit(EXIT_DONE);
     }
-    if (count == 0)
+    if (line->command == NULL)
         fail(EXIT_USAGE, "which command? see graftctl --help");
     if (count > 2)
         fail(EXIT_USAGE, "%s: one argument at most; see graftctl %s --help", operands[2], operands[0]);

@@ -95,12 +95,11 @@ static void print_cut(const char *text, int limit)
 
 /* ---- rows ---- */
 
-static size_t column_count(const struct table *table)
+void table_init(struct table *table, const struct table_column *columns)
 {
-    size_t count = 0;
-    while (table->columns[count].header != NULL)
-        count++;
-    return count;
+    *table = (struct table){.columns = columns};
+    while (table->column_count < TABLE_COLUMNS_MAX && columns[table->column_count].header != NULL)
+        table->column_count++;
 }
 
 static void value_text(const json_t *value, char *text, size_t size)
@@ -127,7 +126,7 @@ static char *cell_make(const struct table_column *column, const json_t *line)
 
 void table_add(struct table *table, const json_t *line)
 {
-    size_t columns = column_count(table);
+    size_t columns = table->column_count;
     if (table->count == table->capacity) {
         table->capacity = table->capacity != 0 ? 2 * table->capacity : 64;
         table->rows = realloc(table->rows, table->capacity * sizeof(*table->rows));
@@ -152,7 +151,7 @@ static int terminal_width(void)
 static void widths_fit(const struct table *table, int *widths)
 {
     int limit = terminal_width(), total = 0;
-    size_t columns = column_count(table);
+    size_t columns = table->column_count;
     for (size_t i = 0; i < columns; i++)
         total += widths[i] + (i != 0 ? TABLE_GAP : 0);
     while (limit != 0 && total > limit) {
@@ -172,7 +171,7 @@ static void widths_fit(const struct table *table, int *widths)
 /* Without blanks at the end of the line. */
 static void print_row(const struct table *table, char *const *row, const int *widths)
 {
-    size_t columns = column_count(table);
+    size_t columns = table->column_count;
     int blanks = 0;
     for (size_t i = 0; i < columns; i++) {
         int width = text_width(row[i]), room = width < widths[i] ? widths[i] - width : 0;
@@ -190,7 +189,7 @@ static void print_row(const struct table *table, char *const *row, const int *wi
 static void print_headers(const struct table *table, const int *widths)
 {
     char *headers[TABLE_COLUMNS_MAX];
-    for (size_t i = 0; i < column_count(table); i++)
+    for (size_t i = 0; i < table->column_count; i++)
         headers[i] = (char *)table->columns[i].header;
     if (is_coloured())
         fputs("\033[1m", stdout);
@@ -202,7 +201,7 @@ static void print_headers(const struct table *table, const int *widths)
 void table_print(struct table *table)
 {
     int widths[TABLE_COLUMNS_MAX];
-    size_t columns = column_count(table);
+    size_t columns = table->column_count;
     for (size_t i = 0; i < columns; i++) {
         widths[i] = text_width(table->columns[i].header);
         for (size_t j = 0; j < table->count; j++) {
@@ -219,7 +218,7 @@ void table_print(struct table *table)
         free(table->rows[j]);
     }
     free(table->rows);
-    *table = (struct table){.columns = table->columns};
+    table_init(table, table->columns);
 }
 
 /* ---- cells ---- */

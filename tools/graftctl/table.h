@@ -21,11 +21,13 @@ struct table_column {
 
 struct table {
     const struct table_column *columns;
+    size_t column_count;
     char ***rows; /* texts */
     size_t count;
     size_t capacity;
 };
 
+void table_init(struct table *table, const struct table_column *columns);
 void table_add(struct table *table, const json_t *line);
 
 /* Prints it, and frees its rows. */
