@@ -55,7 +55,7 @@ struct controller {
     void (*after)(struct controller *controller); /* what follows the errand; NULL: controller_step */
     struct plan plan;                             /* of the reload that the workers are adopting */
     uint64_t reload_began_ns;
-    struct crew_stop stop; /* the longest by errands since the last generation has gone, adoptions apart */
+    struct crew_stop stop;    /* the longest by errands since the last generation has gone, adoptions apart */
     void *extension;          /* of options->extension; NULL: none, or not yet */
     struct list requests;     /* controller_request.link: that wait for their turn, oldest first */
     struct list served;       /* the same: that are served by the reload which is under way */

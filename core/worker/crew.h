@@ -29,7 +29,7 @@ struct crew {
     struct crew_mail *mails; /* one for each worker */
     crew_errand *errand;
     void *errand_data;
-    atomic_uint waiting; /* workers that have not reported */
+    atomic_uint waiting;               /* workers that have not reported */
     atomic_uint_fast64_t stop_time_ns; /* since crew_take_stop */
     atomic_uint_fast64_t stop_own_ns;
     int done_descriptor; /* an eventfd: readable when all have reported */
