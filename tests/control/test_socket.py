@@ -257,10 +257,10 @@ def test_who_does_not_read_is_dropped_and_costs_little(impatient):
     client = impatient.connect("x" * 60000)
     client.subscribe(*[f"{'y' * 100}/{number}" for number in range(100)])
     before = resident(impatient)
-    greedy = [control.open() for _ in range(8)]
+    greedy = [control.open() for _ in range(4)]
     for each in greedy:
         each.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        each.send(b'{"version":1,"command":"subscriptions"}\n' * 100)  # 600 MB
+        each.send(b'{"version":1,"command":"subscriptions"}\n' * 50)  # 300 MB each, if it read
     for _ in range(20):
         client.ping()
         assert resident(impatient) - before < (80 << 20) * (4 if settings.IS_SANITIZED else 1)
