@@ -65,7 +65,8 @@ class Broker:
         if config is None:
             config = self.config
         if settings.IS_ISOLATED and isinstance(config, dict):
-            config = {**config, "plugins": {name: {"isolate": True, **each}
+            outgoing = json.dumps(config.get("outgoing", {}))  # what is there can't be isolated
+            config = {**config, "plugins": {name: {"isolate": f'"{name}:' not in outgoing, **each}
                                             for name, each in config.get("plugins", {}).items()}}
         text = config if isinstance(config, str) else json.dumps(config, indent=2)
         temporary = self.file.with_suffix(".new")

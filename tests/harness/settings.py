@@ -4,7 +4,7 @@ GRAFTMQ_BUILD    the build folder to test (default build/release), or "mosquitto
                  broker, so Debian's mosquitto can be used to find out whether a test is right
 GRAFTMQ_ADDRESS  HOST:PORT of a broker that runs already: it is tested instead, without what needs a configuration
 GRAFTMQ_WORKERS  numbers of workers to test with (default 1,4)
-GRAFTMQ_ISOLATE  1: every plugin that says nothing else runs in a process of its own
+GRAFTMQ_ISOLATE  1: every plugin that says nothing else, and has no outgoing packets, runs in a process of its own
 GRAFTMQ_LIMIT    seconds that a test waits for an event before it fails (default 10, or 30 under a sanitizer)
 """
 
