@@ -9,7 +9,9 @@ from harness.client import unique
 from harness.fixtures import lend
 from harness.plugins import compile_plugin
 
-pytestmark = pytest.mark.ours("a plugin tells what has arrived")
+# What CONNECT says is decoded on the worker that accepted it, and its session is another's three times in four.
+pytestmark = [pytest.mark.ours("a plugin tells what has arrived"),
+              pytest.mark.parametrize("workers", [4], ids=["4workers"], indirect=True, scope="session")]
 
 IN_CONNECT = {each.name: each for each in rules.PROPERTY_TABLE if {rules.CONNECT, rules.WILL} & each.client}
 

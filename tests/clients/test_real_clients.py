@@ -12,6 +12,9 @@ from harness.client import lasting, unique
 from harness.settings import IS_MOSQUITTO, LIMIT
 from real import EACH, name_of
 
+# For what takes seconds: with one worker it is the same but for the way between workers.
+with_4_workers = pytest.mark.parametrize("workers", [4], ids=["4workers"], indirect=True, scope="session")
+
 # In place of all of EACH, for what 3.1.1 has no words for.
 only_5 = pytest.mark.parametrize("under_test", [each for each in EACH if each[1] == 5], ids=name_of, indirect=True)
 
@@ -69,6 +72,7 @@ def test_a_session_waits_for_its_client(new, topic):
         again.expect(topic, b"%d" % number, 2)
 
 
+@with_4_workers
 @pytest.mark.parametrize("under_test", [each for each in EACH if each[1] > 3], ids=name_of, indirect=True)
 def test_a_large_payload_arrives_whole(new, start_broker, topic):
     """More than any buffer on the way holds, and then nothing at all."""
@@ -152,6 +156,7 @@ def test_a_client_takes_its_session_back(new, broker, topic, kind, version):
         client.expect(topic, b"%d" % number, 1)
 
 
+@with_4_workers
 def test_clients_come_back_by_themselves_when_the_broker_does(new, start_broker, topic, kind, version):
     if IS_MOSQUITTO:
         pytest.skip("it would get another port")
