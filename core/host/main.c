@@ -88,7 +88,7 @@ static void lanes_init(void)
 
 static bool begin_read(void)
 {
-    struct message_header header;
+    struct message_header header = {0};
     if (!sockets_read(&header) || !fields_read(&header))
         return false;
     struct record_reader reader = record_reader_make(beginning.message.bytes, beginning.message.length);
@@ -151,7 +151,7 @@ static bool hello_say(void)
 {
     struct buffer out;
     buffer_init(&out);
-    bool is_mapped = plugin_map();
+    bool is_mapped = plugin_map() && host.plugin != NULL;
     const char *trouble = beginning.problems.count > 0 ? beginning.problems.lines[0] : "memory is out";
     size_t begin = message_begin(&out, MESSAGE_HELLO, 0);
     record_u32(&out, MESSAGE_PROTOCOL);

@@ -15,6 +15,12 @@ static bool socket_await(int descriptor, short events, int limit_ms)
     return count > 0;
 }
 
+/* After a call that failed: whether it was for want of room or bytes, which are there now, or a signal. */
+static bool can_go_on(int descriptor, short events, int limit_ms)
+{
+    return errno == EINTR || (errno == EAGAIN && socket_await(descriptor, events, limit_ms));
+}
+
 bool message_write(int descriptor, const struct buffer *out, int limit_ms)
 {
     size_t sent = 0;
@@ -24,9 +30,7 @@ bool message_write(int descriptor, const struct buffer *out, int limit_ms)
         ssize_t count = send(descriptor, out->bytes + sent, out->length - sent, MSG_NOSIGNAL);
         if (count >= 0)
             sent += (size_t)count;
-        else if (errno == EAGAIN && !socket_await(descriptor, POLLOUT, limit_ms))
-            return false;
-        else if (errno != EAGAIN && errno != EINTR)
+        else if (!can_go_on(descriptor, POLLOUT, limit_ms))
             return false;
     }
     return true;
@@ -39,9 +43,7 @@ static bool read_exactly(int descriptor, uint8_t *bytes, size_t length)
         if (count > 0) {
             bytes += count;
             length -= (size_t)count;
-        } else if (count == 0 || (errno != EINTR && errno != EAGAIN)) {
-            return false;
-        } else if (errno == EAGAIN && !socket_await(descriptor, POLLIN, -1)) {
+        } else if (count == 0 || !can_go_on(descriptor, POLLIN, -1)) {
             return false;
         }
     }

@@ -55,8 +55,9 @@ struct generation_copies {
     size_t count;
 };
 
-/* False, with nothing to discard, when no generation can come of it: the folder takes no copies, for one. A plugin that can't be copied is told, and left
- * out: what is wrong with the others can still be found out, and generation_new will refuse the whole. */
+/* False, with nothing to discard, when no generation can come of it: the folder takes no copies, for one. A plugin that
+ * can't be copied is told, and left out: what is wrong with the others can still be found out, and generation_new will
+ * refuse the whole. */
 bool generation_copies_make(struct generation_loader *loader, const struct config *config,
                             const struct generation *previous, struct generation_copies *copies,
                             struct problems *problems);

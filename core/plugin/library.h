@@ -33,7 +33,7 @@ struct library_copy {
     bool is_sticky;   /* known to stay mapped when it is closed: for that reason, or seen in preflight */
     bool uses_origin; /* has $ORIGIN in its run path, which is not the folder of the original */
     char build_id[ELF_BUILD_ID_SIZE]; /* see elf.h */
-    bool is_denied;   /* there is none: the folder didn't take it (full, read-only, gone), nor will it take another */
+    bool is_denied; /* there is none: the folder didn't take it (full, read-only, gone), nor will it take another */
 };
 
 /* Copies `path` into the folder and checks what can be seen without loading: that it is a regular file, an ELF shared

@@ -26,18 +26,18 @@ struct gmq_plugin {
     const gmq_plugin_descriptor *descriptor; /* in the library, or what its process said of it */
     struct isolated *isolated;               /* NULL: its code runs in this process */
     struct config_isolation isolation;
-    struct gmq_settings *settings;           /* of the configuration that loaded it, which is leased */
-    struct plugin_storage *storage;          /* the bytes kept under `name`; not owned */
-    gmq_bytes_layouts layouts;               /* that it writes and reads */
-    struct bytes_tally *tally;               /* of those that it writes; NULL: they are not counted */
-    struct plugin_host *host;                /* NULL in preflight */
-    char log_subject[80];                    /* "plugin NAME" */
-    uint32_t generations;                    /* that hold it; the controller's thread alone counts */
-    bool is_loaded;                          /* its load function has run */
-    uint64_t number;                         /* a serial number over the process's life */
-    uint64_t loaded_by;                      /* number of the generation */
-    atomic_uint_fast64_t pins;               /* jobs and posted functions that are still to run */
-    struct config_lease **leases;            /* the configurations whose settings and arguments it was given */
+    struct gmq_settings *settings;  /* of the configuration that loaded it, which is leased */
+    struct plugin_storage *storage; /* the bytes kept under `name`; not owned */
+    gmq_bytes_layouts layouts;      /* that it writes and reads */
+    struct bytes_tally *tally;      /* of those that it writes; NULL: they are not counted */
+    struct plugin_host *host;       /* NULL in preflight */
+    char log_subject[80];           /* "plugin NAME" */
+    uint32_t generations;           /* that hold it; the controller's thread alone counts */
+    bool is_loaded;                 /* its load function has run */
+    uint64_t number;                /* a serial number over the process's life */
+    uint64_t loaded_by;             /* number of the generation */
+    atomic_uint_fast64_t pins;      /* jobs and posted functions that are still to run */
+    struct config_lease **leases;   /* the configurations whose settings and arguments it was given */
     size_t lease_count;
 };
 

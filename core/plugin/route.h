@@ -16,7 +16,7 @@ typedef gmq_verdict route_function(gmq_call *call, void *packet);
 struct route_step {
     route_function *function;
     struct gmq_plugin *plugin;
-    const gmq_record *record; /* in the plugin: what the function is called there */
+    const gmq_record *record;         /* in the plugin: what the function is called there */
     const struct config_entry *entry; /* conditions and arguments; of the generation's configuration */
     const struct gmq_settings *arguments;
     struct handler_record *records; /* of worker 0; see generation.records */

@@ -40,7 +40,8 @@ GMQ_EXPORT void gmq_client_close(gmq_call *call, gmq_client *client, gmq_reason 
 
 /* Bytes of this plugin that the broker keeps with the connection, and with the session. They outlive a swap of the
  * plugin, and belong to the name that the configuration gives it. Reading returns an empty view if there are none; it
- * is valid until they are set again. ..._layout: see gmq_plugin_bytes_layout(). GMQ_ERROR_STATE: the client has no session. */
+ * is valid until they are set again. ..._layout: see gmq_plugin_bytes_layout(). GMQ_ERROR_STATE: the client has no
+ * session. */
 GMQ_EXPORT gmq_view gmq_client_bytes(const gmq_call *call, const gmq_client *client);
 GMQ_EXPORT gmq_view gmq_client_bytes_layout(const gmq_call *call, const gmq_client *client, uint32_t *layout);
 GMQ_EXPORT gmq_status gmq_client_set_bytes(gmq_call *call, gmq_client *client, gmq_view bytes);

@@ -16,8 +16,9 @@ Test(errors, an_unknown_key_is_told_with_the_nearest_known_one)
                  "f:2:13: routes: unknown key \"publish\"; did you mean \"PUBLISH\"?");
     given_expect(IN_FILE("\"callbacks\": { \"worker_starts\": 1 }"),
                  "f:2:16: callbacks: unknown key \"worker_starts\"; did you mean \"worker_start\"?");
-    given_expect(IN_FILE("\"a\\n\\u001b\": 1"), "f:2:1: unknown key \"a\\n\\x1b\"; known are: $schema, workers, "
-                                                "listeners, plugins, routes, outgoing, callbacks, limits, log, control");
+    given_expect(IN_FILE("\"a\\n\\u001b\": 1"),
+                 "f:2:1: unknown key \"a\\n\\x1b\"; known are: $schema, workers, "
+                 "listeners, plugins, routes, outgoing, callbacks, limits, log, control");
 }
 
 Test(errors, a_value_of_another_type_is_told_with_both_types)

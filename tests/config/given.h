@@ -33,7 +33,7 @@
     "    \"PUBLISH\": [ { \"handler\": \"shop:on_price\", \"topics\": [ \"shop/+/price\", \"#\" ],\n"                  \
     "        \"listeners\": [ \"apps\" ], \"versions\": [ \"3.1.1\", \"5.0\" ], \"args\": { \"round\": 2 },\n"         \
     "        \"defer\": { \"limit_ms\": 250, \"at_limit\": \"reject\", \"//\": \"x\" },\n"                             \
-    "        \"on_fault\": \"close\", \"budget_us\": 700 },\n"                                                        \
+    "        \"on_fault\": \"close\", \"budget_us\": 700 },\n"                                                         \
     "      \"broker:on_publish\" ] },\n"                                                                               \
     "  \"outgoing\": { \"PUBLISH\": { \"handler\": \"shop:on_deliver\", \"topics\": [ \"shop/#\" ] } },\n"             \
     "  \"callbacks\": { \"start\": \"shop:on_start\", \"close\": [ \"broker:on_close\",\n"                             \

@@ -209,7 +209,7 @@ static gmq_verdict continued(gmq_call *call, gmq_packet *packet, void *data)
         return GMQ_CLOSE;
     (void)gmq_packet_add_user_property(call, packet, GMQ_VIEW("continued"), GMQ_VIEW("yes"));
     return gmq_publish_set_payload(call, (gmq_publish *)packet, GMQ_VIEW("changed later")) == GMQ_OK ? GMQ_NEXT
-                                                                                                      : GMQ_CLOSE;
+                                                                                                     : GMQ_CLOSE;
 }
 
 static gmq_verdict do_continue(gmq_call *call, gmq_publish *packet)
@@ -243,11 +243,20 @@ static const struct {
     const char *topic;
     gmq_verdict (*act)(gmq_call *call, gmq_publish *packet);
 } acts[] = {
-    {"do/facts", do_facts},     {"do/timer", do_timer},   {"do/watch", do_watch},
-    {"do/job", do_job},         {"do/post", do_post},     {"do/post_to_client", do_post_to_client},
-    {"do/disconnect", do_disconnect}, {"do/bytes", do_bytes}, {"do/defer", do_defer},
-    {"do/never", do_never},     {"do/continue", do_continue}, {"do/reject", do_reject},
-    {"do/close", do_close},     {"do/nonsense", do_nonsense},
+    {"do/facts", do_facts},
+    {"do/timer", do_timer},
+    {"do/watch", do_watch},
+    {"do/job", do_job},
+    {"do/post", do_post},
+    {"do/post_to_client", do_post_to_client},
+    {"do/disconnect", do_disconnect},
+    {"do/bytes", do_bytes},
+    {"do/defer", do_defer},
+    {"do/never", do_never},
+    {"do/continue", do_continue},
+    {"do/reject", do_reject},
+    {"do/close", do_close},
+    {"do/nonsense", do_nonsense},
 };
 
 static gmq_verdict on_publish(gmq_call *call, gmq_publish *packet)

@@ -72,8 +72,9 @@ static void close_all(void)
 static const struct {
     const char *name;
     void (*act)(void);
-} acts[] = {{"crash", crash},       {"abort", abort}, {"exit", leave},         {"kill", kill_itself}, {"hang", hang},
-            {"deadlock", lock_itself_out}, {"overflow", overflow}, {"babble", babble}, {"close", close_all}};
+} acts[] = {{"crash", crash},       {"abort", abort},   {"exit", leave},
+            {"kill", kill_itself},  {"hang", hang},     {"deadlock", lock_itself_out},
+            {"overflow", overflow}, {"babble", babble}, {"close", close_all}};
 
 static gmq_verdict on_publish(gmq_call *call, gmq_publish *packet)
 {

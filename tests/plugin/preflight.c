@@ -83,9 +83,10 @@ Test(preflight, a_constructor_that_exits_without_an_error_is_noticed)
 
 Test(preflight, a_constructor_that_hangs_is_ended)
 {
-    refused(ONE_PLUGIN("p", "hang_constructor") ", \"limits\": {\"preflight_ms\": 1000}}",
-            PLUGIN_LINE("hang_constructor") "did not return within 1000 ms (limits.preflight_ms) while its constructors "
-                                            "ran");
+    refused(
+        ONE_PLUGIN("p", "hang_constructor") ", \"limits\": {\"preflight_ms\": 1000}}",
+        PLUGIN_LINE("hang_constructor") "did not return within 1000 ms (limits.preflight_ms) while its constructors "
+                                        "ran");
 }
 
 Test(preflight, a_load_function_that_crashes_is_named)

@@ -1,5 +1,5 @@
-/* A plugin that counts messages with the client, with the session and for itself, in three versions that keep the counts
- * in two layouts:
+/* A plugin that counts messages with the client, with the session and for itself, in three versions that keep the
+ * counts in two layouts:
  *
  *     1.0  -DVERSION=10  writes layout 1 (the number of messages as text), reads layout 1
  *     1.1  -DVERSION=11  writes layout 1, reads 1 and 2: the version to go back to from 2.0
