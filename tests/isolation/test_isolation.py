@@ -206,6 +206,8 @@ def test_crash_after_crash_leaves_nothing(start_wild):
         mark = broker.mark()
         client.publish("wild/x", b"kill", 1)
         broker.wait_for_log("serves in its stead", mark)
+        # It is told a moment before each worker has it.
+        wait_until(lambda: client.publish("wild/x", b"x", 1) == 0, "an answer of the new process")
     wait_until(lambda: client.publish("wild/x", b"x", 1) == 0, "an answer")
     assert len(list(descriptors.iterdir())) == before
     assert len(children(broker, alive=False)) == processes
