@@ -3,6 +3,7 @@
 #include "plugin/preflight.h"
 
 #include "base/memory.h"
+#include "plugin/leavings.h"
 #include "plugin/preflight_manifest.h"
 
 #include <errno.h>
@@ -24,6 +25,16 @@ static char unloading[256];      /* the plugin that is being unloaded, or empty 
 static size_t retired_before;    /* libraries, before it was */
 static struct problems problems; /* what is wrong with the plugins */
 static size_t problems_said;     /* lines of it */
+static bool has_left;            /* a plugin has left something, which was said */
+
+/* What plugins do to this process: the one of the step that is being taken, and how it was before the first step and
+ * before this one. */
+static struct {
+    char plugin[256];
+    bool has_begun;
+    struct leavings first, last;
+    char culprit[256]; /* the last plugin in whose step something was added */
+} looks;
 
 /* One line, by one write. */
 __attribute__((format(printf, 1, 2))) static void say(const char *format, ...)
@@ -68,6 +79,47 @@ static void say_left_out(const struct problems *lines)
         say("%s %zu more", problems_has_errors(lines) ? "problem" : "warning", lines->left_out);
 }
 
+static void say_left(const char *plugin_name, const char *format, const char *what)
+{
+    char text[2048];
+    snprintf(text, sizeof(text), format, what);
+    say("left %s: %s", plugin_name, text);
+    has_left = true;
+}
+
+/* After each step: a plugin that takes from the broker what that needs is told at once; one that adds something is
+ * remembered. */
+static void look(const char *next_plugin)
+{
+    struct leavings now;
+    char text[1024];
+    leavings_look(&now);
+    if (!looks.has_begun)
+        looks.first = now;
+    else if (leavings_disturb(&looks.last, &now, text, sizeof(text)) && looks.plugin[0] != '\0')
+        say_left(looks.plugin,
+                 "takes from the broker what that needs itself: it sets %s; use gmq_timer_start() for "
+                 "time, and absolute paths",
+                 text);
+    if (looks.has_begun && leavings_differ(&looks.last, &now, text, sizeof(text)) && looks.plugin[0] != '\0')
+        snprintf(looks.culprit, sizeof(looks.culprit), "%s", looks.plugin);
+    looks.has_begun = true;
+    looks.last = now;
+    snprintf(looks.plugin, sizeof(looks.plugin), "%s", next_plugin);
+}
+
+/* Everything is unloaded. What stays mapped is counted elsewhere, and may keep what it has. */
+static void look_back(void)
+{
+    char text[1024];
+    look("");
+    if (!has_left && library_retired_total().count == 0 && looks.culprit[0] != '\0' &&
+        leavings_differ(&looks.first, &looks.last, text, sizeof(text)))
+        say_left(looks.culprit, "leaves behind when it is unloaded: %s; undo it in the unload function", text);
+    if (looks.last.has_child)
+        leavings_end_processes();
+}
+
 /* The step before this one is over: if that was an unloading, the library is gone or retired by now. */
 static void announce(const char *plugin_name, const char *step)
 {
@@ -76,6 +128,7 @@ static void announce(const char *plugin_name, const char *step)
     if (unloading[0] != '\0' && retired > retired_before)
         say("sticky %s", unloading);
     retired_before = retired;
+    look(plugin_name);
     snprintf(unloading, sizeof(unloading), "%s", strcmp(step, "unload") == 0 ? plugin_name : "");
     say("step %s %s", step, plugin_name);
 }
@@ -109,7 +162,8 @@ static bool generation_try(struct preflight_manifest *manifest, struct plugin_st
     }
     warn_of_missing_routes(generation);
     generation_free(generation);
-    return true;
+    look_back();
+    return !has_left;
 }
 
 static struct config *config_read(const struct preflight_manifest *manifest)
@@ -167,6 +221,7 @@ static void process_prepare(int descriptor)
     struct rlimit none = {0};
     process_offer_to_oom();
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    prctl(PR_SET_CHILD_SUBREAPER, 1); /* so that it sees what is left, see leavings.h */
     setrlimit(RLIMIT_CORE, &none);
     setpriority(PRIO_PROCESS, 0, NICENESS);
     fcntl(descriptor, F_SETFD, FD_CLOEXEC);

@@ -128,6 +128,16 @@ static void problem_line(struct preflight_report *report, const char *text)
     report->last_log[0] = '\0';
 }
 
+/* "PLUGIN: what is wrong with what it leaves in its process". A name has no colon. */
+static void left_line(struct preflight_report *report, const char *text)
+{
+    char name[256], subject[SUBJECT_SIZE];
+    size_t length = strcspn(text, ":");
+    snprintf(name, sizeof(name), "%.*s", (int)length, text);
+    subject_text(report, name, subject, sizeof(subject));
+    problems_add(report->problems, "%s%s", subject, text[length] != '\0' ? text + length + 1 : "");
+}
+
 void preflight_report_line(const char *line, void *data)
 {
     struct preflight_report *report = data;
@@ -140,6 +150,8 @@ void preflight_report_line(const char *line, void *data)
         problems_warn(report->problems, "%s", rest);
     else if ((rest = line_after(line, "sticky")) != NULL)
         sticky_note(report, rest);
+    else if ((rest = line_after(line, "left")) != NULL)
+        left_line(report, rest);
     else if (line_after(line, "ok") != NULL)
         report->is_ok = true;
     else if (line_after(line, "failed") != NULL)

@@ -10,6 +10,7 @@
  *     problem TEXT         an error of the step before it, as it belongs into the parent's problems
  *     warning TEXT
  *     sticky PLUGIN        the library stayed mapped after it was closed
+ *     left PLUGIN: TEXT    an error: what it has changed of its process, or left there when it was unloaded
  *     ok                   the last one, if everything went well
  *     failed               the last one, if there was a problem
  * and lines of the log, which begin with the time. */

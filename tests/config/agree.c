@@ -190,7 +190,10 @@ static void check_kind(const json_t *schema, const char *key)
     expect(sample(schema, key), true);
     if (strcmp(type, "integer") == 0)
         check_integer(schema);
-    else if (strcmp(type, "string") == 0)
+    else if (strcmp(type, "boolean") == 0) {
+        expect(json_true(), true);
+        expect(json_false(), true);
+    } else if (strcmp(type, "string") == 0)
         check_string(schema);
     else if (strcmp(type, "array") == 0)
         check_array(schema, key);
@@ -214,7 +217,8 @@ static bool takes(const json_t *schema, const char *type)
 static void check_other_types(const json_t *schema)
 {
     expect(json_null(), false);
-    expect(json_true(), false);
+    if (!takes(schema, "boolean"))
+        expect(json_true(), false);
     expect(json_real(1.5), false);
     if (!takes(schema, "integer"))
         expect(json_integer(1), false);

@@ -201,6 +201,21 @@ CASES = {
              [PLUGIN + "refuses to be loaded: its load function answered GMQ_ERROR_STATE"], source("refuse_late.c"),
              settings={"token": "FOLDER/token"}),
     ],
+    "what it leaves behind, or takes from the broker": [
+        *(at(moment, f"leaves {what} behind ({when})", file, [f"leaves behind when it is unloaded: {what}{more}; undo it in the unload function"])
+          for file, what, more in (("leave_signal_handler.c", "a handler of SIGUSR1", ""), ("leave_timer.c", "a timer of the system", ""),
+                                   ("leave_descriptor.c", "an open descriptor", " (/dev/null)"),
+                                   ("leave_key.c", "a thread-specific key", ""), ("leave_process.c", "a process", ""))
+          for moment, when in (("constructor", "from its constructor"), ("load function", "from its load function"))),
+        *(at("load function", f"sets {what}", file,
+             [f"takes from the broker what that needs itself: it sets {what}; use gmq_timer_start() for time, and absolute paths"])
+          for file, what in (("take_signal.c", "a handler of SIGHUP"), ("leave_alarm.c", "an alarm"),
+                             ("change_folder.c", "another working folder"))),
+        Case("leaves a handler of exit behind that crashes when its code is gone",
+             ["...graftmq.json: the preflight process crashed with SIGSEGV when it was ready and ended"],
+             source("leave_exit_handler.c", "-DAT_LOAD")),
+        Case("has a handler of exit that goes with it", [], source("atexit.c", "-DAT_LOAD"), is_taken=True),
+    ],
     "what it is made of": [
         Case("is no plugin", [PLUGIN + "is no GraftMQ plugin: it has no GMQ_PLUGIN(name, version) line, or hides its symbols"],
              source("no_plugin.c")),
