@@ -262,7 +262,7 @@ BAD = {
     "was made for the next major version": (DESCRIPTOR % f"GMQ_PLUGIN_MAGIC, GMQ_ABI_MAJOR + 1, 0, {SIZE}",
                                             r"2\.0\b.*\b1\.|1\.\d.*\b2\.0"),
     "was made for a later minor version": (DESCRIPTOR % f"GMQ_PLUGIN_MAGIC, GMQ_ABI_MAJOR, GMQ_ABI_MINOR + 7, {SIZE}",
-                                           r"1\.7"),
+                                           r"was built for plugin interface 1\.\d+, this broker has 1\.\d+"),
     "lacks the handler": ('#include <graftmq/plugin.h>\nGMQ_PLUGIN("mark", "2");\n', "on_publish"),
     "has the handler for another packet type": (
         '#include <graftmq/plugin.h>\nGMQ_PLUGIN("mark", "2");\n'
