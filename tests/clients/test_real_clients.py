@@ -119,7 +119,7 @@ def test_all_kinds_understand_each_other(new, topic, kind, version):
         subscriber.expect(topic, f"{other}{other_version}".encode(), 2)
 
 
-def test_a_session_goes_on_when_its_connection_was_cut(new, gate, broker, topic):
+def test_a_session_goes_on_when_its_connection_was_cut(new, gate, broker, topic, kind):
     """Both ways: what it missed comes, and what it wanted to say meanwhile is said once."""
     client, other = new(at=gate, expiry=300), broker.connect()
     client.subscribe(topic, 2)
@@ -133,7 +133,11 @@ def test_a_session_goes_on_when_its_connection_was_cut(new, gate, broker, topic)
         for number in range(5):
             other.publish(topic, b"%d" % number, 2)
         gate.open()
-        sending.result(LIMIT)
+        try:
+            sending.result(LIMIT)
+        except AssertionError:
+            if kind != "paho-c":  # where it had begun to send, it reports the lost connection, and sends again all the same
+                raise
     assert client.connected() in (True, None) or client.version == 3
     for number in range(5):
         client.expect(topic, b"%d" % number, 2)

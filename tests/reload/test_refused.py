@@ -14,6 +14,9 @@ from harness.client import unique
 from harness.plugins import compile_plugin, marking
 from harness.settings import IS_SANITIZED
 
+# What is refused is refused before any worker hears of it.
+pytestmark = pytest.mark.parametrize("workers", [4], ids=["4workers"], indirect=True, scope="session")
+
 ROUTES = {"PUBLISH": ["mark:on_publish", "broker:on_publish"]}
 
 
